@@ -1,0 +1,189 @@
+//! The catalog: projects, tables, schemas, partitions and history rows; names to objects.
+//!
+//! Reads return values; changes are collected in a [`Batch`](crate::store::Batch) through [`edit`].
+//! What the rows mean for history and restore is `timemachine`'s business.
+
+pub mod edit;
+mod operation;
+pub mod partition;
+mod table;
+
+use std::ops::ControlFlow;
+
+pub use operation::Operation;
+pub use partition::SpecText;
+pub use table::{
+    Column, DroppedName, LivePartition, ObjectVersion, Origin, Partition, Project, Schema, Table, TableName,
+    Version,
+};
+
+use crate::ids::{Lsn, PartitionId, TableId};
+use crate::store::{Key, KeyRange, Order, Store, StoreError, TABLE_OBJECT};
+
+/// Reads of the catalog of one warehouse.
+#[derive(Clone, Copy)]
+pub struct Catalog<'a> {
+    store: &'a Store,
+}
+
+impl<'a> Catalog<'a> {
+    pub fn new(store: &'a Store) -> Self {
+        Self { store }
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// The project of that name.
+    pub fn project(&self, name: &str) -> Result<Option<Project>, StoreError> {
+        self.store.get(&Key::Project(name.to_owned()))
+    }
+
+    /// The live table of that name.
+    pub fn live_table(&self, project: &str, name: &str) -> Result<Option<(TableId, Table)>, StoreError> {
+        let key = Key::TableName { project: project.to_owned(), name: name.to_owned() };
+        match self.store.get::<TableName>(&key)? {
+            Some(TableName { table }) => Ok(Some((table, self.require_table(table)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The table incarnation of that id, live or dropped.
+    pub fn table(&self, id: TableId) -> Result<Option<Table>, StoreError> {
+        self.store.get(&Key::Table(id))
+    }
+
+    fn require_table(&self, id: TableId) -> Result<Table, StoreError> {
+        self.store.require(&Key::Table(id))
+    }
+
+    /// A schema of a table.
+    pub fn schema(&self, table: TableId, schema: u32) -> Result<Schema, StoreError> {
+        self.store.require(&Key::Schema { table, schema })
+    }
+
+    /// The live tables of a project, by name.
+    pub fn live_tables(&self, project: &str) -> Result<Vec<(TableId, Table)>, StoreError> {
+        let mut ids = Vec::new();
+        self.store.scan(&KeyRange::table_names(project), Order::Ascending, |_, name: TableName| {
+            ids.push(name.table);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        ids.into_iter().map(|id| Ok((id, self.require_table(id)?))).collect()
+    }
+
+    /// The dropped tables of a project, by name and drop time; with `name`, those of that name.
+    pub fn dropped_tables(&self, project: &str, name: Option<&str>) -> Result<Vec<(TableId, Table)>, StoreError> {
+        let range = match name {
+            Some(name) => KeyRange::dropped_tables_named(project, name),
+            None => KeyRange::dropped_tables(project),
+        };
+        let mut ids = Vec::new();
+        self.store.scan(&range, Order::Ascending, |key, _: DroppedName| {
+            if let Key::DroppedTable { table, .. } = key {
+                ids.push(table);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        ids.into_iter().map(|id| Ok((id, self.require_table(id)?))).collect()
+    }
+
+    /// The live partition with these values.
+    pub fn live_partition(&self, table: TableId, values: &[String]) -> Result<Option<PartitionId>, StoreError> {
+        let key = Key::LivePartition { table, values: values.to_vec() };
+        Ok(self.store.get::<LivePartition>(&key)?.map(|live| live.partition))
+    }
+
+    /// The partition incarnation of that id.
+    pub fn partition(&self, table: TableId, partition: PartitionId) -> Result<Option<Partition>, StoreError> {
+        self.store.get(&Key::Partition { table, partition })
+    }
+
+    /// The partition incarnation of that id, which another record names.
+    pub fn require_partition(&self, table: TableId, partition: PartitionId) -> Result<Partition, StoreError> {
+        self.store.require(&Key::Partition { table, partition })
+    }
+
+    /// The live partitions of a table, by value.
+    pub fn live_partitions(&self, table: TableId) -> Result<Vec<(PartitionId, Partition)>, StoreError> {
+        let mut ids = Vec::new();
+        self.store.scan(&KeyRange::live_partitions(table), Order::Ascending, |_, live: LivePartition| {
+            ids.push(live.partition);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        ids.into_iter().map(|id| Ok((id, self.require_partition(table, id)?))).collect()
+    }
+
+    /// All partition incarnations of a table, live and dropped, in no order that means anything.
+    pub fn partitions(&self, table: TableId) -> Result<Vec<(PartitionId, Partition)>, StoreError> {
+        let mut found = Vec::new();
+        self.store.scan(&KeyRange::partitions(table), Order::Ascending, |key, partition: Partition| {
+            if let Key::Partition { partition: id, .. } = key {
+                found.push((id, partition));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// The history row of that LSN.
+    pub fn version(&self, table: TableId, lsn: Lsn) -> Result<Option<Version>, StoreError> {
+        self.store.get(&Key::Version { table, lsn })
+    }
+
+    /// The history row of that LSN, which another record names.
+    pub fn require_version(&self, table: TableId, lsn: Lsn) -> Result<Version, StoreError> {
+        self.store.require(&Key::Version { table, lsn })
+    }
+
+    /// The history rows of a table, by LSN.
+    pub fn versions(&self, table: TableId) -> Result<Vec<(Lsn, Version)>, StoreError> {
+        let mut rows = Vec::new();
+        self.store.scan(&KeyRange::versions(table), Order::Ascending, |key, version: Version| {
+            if let Key::Version { lsn, .. } = key {
+                rows.push((lsn, version));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
+    }
+
+    /// The LSNs of one object of a partitioned table, in `order`, from `start` on, while `visit` goes on.
+    /// `partition` is `None` for the table itself.
+    pub fn object_lsns(
+        &self,
+        table: TableId,
+        partition: Option<PartitionId>,
+        order: Order,
+        start: Lsn,
+        mut visit: impl FnMut(Lsn) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let object = partition.unwrap_or(TABLE_OBJECT);
+        let range = KeyRange::object_versions(table, object);
+        let range = match order {
+            Order::Ascending => range.starting_at(&Key::ObjectVersion { table, object, lsn: start }),
+            Order::Descending => range.ending_before(&Key::ObjectVersion { table, object, lsn: start.next() }),
+        };
+        self.store.scan(&range, order, |key, _: ObjectVersion| {
+            Ok(match key {
+                Key::ObjectVersion { lsn, .. } => visit(lsn),
+                _ => ControlFlow::Continue(()),
+            })
+        })
+    }
+
+    /// The first LSN of a table after `lsn`.
+    pub fn next_lsn(&self, table: TableId, lsn: Lsn) -> Result<Option<Lsn>, StoreError> {
+        let range = KeyRange::versions(table).starting_at(&Key::Version { table, lsn: lsn.next() });
+        let mut found = None;
+        self.store.scan(&range, Order::Ascending, |key, _: Version| {
+            if let Key::Version { lsn, .. } = key {
+                found = Some(lsn);
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,109 @@
+//! Time and object ids: the only place that asks the wall clock or makes a random id.
+//!
+//! The *controlled clock* (`--clock T`) serves rehearsals and golden scripts: the first statement runs
+//! at `T`, each later one a second after the one before, `set odpsh.clock.advance=25h;` moves it on, and
+//! object ids are counted instead of drawn.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
+
+/// Source of a statement's time and of new object ids.
+pub trait Clock: Send + Sync {
+    /// Begins a statement and returns its time, in milliseconds since 1970-01-01 UTC.
+    fn begin_statement(&self) -> i64;
+
+    /// Makes a new 16-byte object id. `count` is the number of ids this warehouse made before.
+    fn object_id(&self, count: u64) -> [u8; 16];
+
+    /// Moves a controlled clock on by `millis`; false where time cannot be steered.
+    fn advance(&self, millis: i64) -> bool;
+}
+
+/// The machine's own clock and random ids.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn begin_statement(&self) -> i64 {
+        chrono::Utc::now().timestamp_millis()
+    }
+
+    fn object_id(&self, _count: u64) -> [u8; 16] {
+        *uuid::Uuid::new_v4().as_bytes()
+    }
+
+    fn advance(&self, _millis: i64) -> bool {
+        false
+    }
+}
+
+/// A clock that starts where it is told and steps one second per statement.
+pub struct ControlledClock {
+    next_ms: AtomicI64,
+}
+
+const STEP_MS: i64 = 1000;
+
+impl ControlledClock {
+    /// Reads `yyyy-MM-dd HH:mm:ss` in `zone`; `None` where the text or the instant is not valid.
+    pub fn parse(text: &str, zone: Tz) -> Option<Self> {
+        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+        let instant = zone.from_local_datetime(&naive).earliest()?;
+        Some(Self { next_ms: AtomicI64::new(instant.timestamp_millis()) })
+    }
+}
+
+impl Clock for ControlledClock {
+    fn begin_statement(&self) -> i64 {
+        self.next_ms.fetch_add(STEP_MS, Ordering::Relaxed)
+    }
+
+    fn object_id(&self, count: u64) -> [u8; 16] {
+        u128::from(count + 1).to_be_bytes()
+    }
+
+    fn advance(&self, millis: i64) -> bool {
+        self.next_ms.fetch_add(millis, Ordering::Relaxed);
+        true
+    }
+}
+
+/// Reads a span such as `25h`, `90m`, `10s` or `3d`, in milliseconds.
+pub fn parse_span(text: &str) -> Option<i64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at(unit_at);
+    let unit_ms: i64 = match unit {
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    count.parse::<i64>().ok()?.checked_mul(unit_ms).filter(|span| *span < 100 * 366 * 86_400_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controlled_clock_steps_a_second_per_statement() {
+        let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("valid time");
+        let first = clock.begin_statement();
+        assert_eq!(clock.begin_statement(), first + 1000);
+        assert!(clock.advance(3_600_000));
+        assert_eq!(clock.begin_statement(), first + 3_602_000);
+        assert_eq!(clock.object_id(0)[15], 1);
+        assert!(ControlledClock::parse("yesterday", Tz::UTC).is_none());
+    }
+
+    #[test]
+    fn spans_have_units() {
+        assert_eq!(parse_span("25h"), Some(90_000_000));
+        assert_eq!(parse_span("3d"), Some(259_200_000));
+        for wrong in ["", "25", "h", "-1h", "1.5h", "99999999999999999d"] {
+            assert_eq!(parse_span(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The column types of MaxCompute (type system 2.0).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A column type. Variants are only ever appended: it is part of stored schemas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DataType {
+    TinyInt,
+    SmallInt,
+    Int,
+    BigInt,
+    Float,
+    Double,
+    /// Precision 1 to 38, scale 0 to 18 and not above the precision.
+    Decimal(u8, u8),
+    String,
+    /// 1 to 65535 characters.
+    Varchar(u16),
+    /// 1 to 255 characters.
+    Char(u8),
+    Boolean,
+    Date,
+    /// An instant in milliseconds.
+    Datetime,
+    /// An instant in nanoseconds.
+    Timestamp,
+    Binary,
+}
+
+impl DataType {
+    /// Builds a type from its name and arguments, or says why there is no such type.
+    pub fn from_parts(name: &str, arguments: &[u64]) -> Result<Self, String> {
+        let plain = |data_type: Self| match arguments {
+            [] => Ok(data_type),
+            _ => Err(format!("type {name} takes no length")),
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "tinyint" => plain(Self::TinyInt),
+            "smallint" => plain(Self::SmallInt),
+            "int" | "integer" => plain(Self::Int),
+            "bigint" => plain(Self::BigInt),
+            "float" => plain(Self::Float),
+            "double" => plain(Self::Double),
+            "string" => plain(Self::String),
+            "boolean" => plain(Self::Boolean),
+            "date" => plain(Self::Date),
+            "datetime" => plain(Self::Datetime),
+            "timestamp" => plain(Self::Timestamp),
+            "binary" => plain(Self::Binary),
+            "decimal" => match *arguments {
+                [] => Ok(Self::Decimal(38, 18)),
+                [p] if (1..=38).contains(&p) => Ok(Self::Decimal(p as u8, 0)),
+                [p, s] if (1..=38).contains(&p) && s <= 18 && s <= p => Ok(Self::Decimal(p as u8, s as u8)),
+                _ => Err("decimal needs a precision from 1 to 38 and a scale from 0 to 18".into()),
+            },
+            "varchar" => match *arguments {
+                [n] if (1..=65535).contains(&n) => Ok(Self::Varchar(n as u16)),
+                _ => Err("varchar needs a length from 1 to 65535".into()),
+            },
+            "char" => match *arguments {
+                [n] if (1..=255).contains(&n) => Ok(Self::Char(n as u8)),
+                _ => Err("char needs a length from 1 to 255".into()),
+            },
+            _ => Err(format!("not supported yet: type {name}")),
+        }
+    }
+
+    /// Whether a partition column may have this type.
+    pub fn can_partition(&self) -> bool {
+        matches!(
+            self,
+            Self::TinyInt
+                | Self::SmallInt
+                | Self::Int
+                | Self::BigInt
+                | Self::String
+                | Self::Varchar(_)
+                | Self::Char(_)
+                | Self::Date
+        )
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TinyInt => f.write_str("tinyint"),
+            Self::SmallInt => f.write_str("smallint"),
+            Self::Int => f.write_str("int"),
+            Self::BigInt => f.write_str("bigint"),
+            Self::Float => f.write_str("float"),
+            Self::Double => f.write_str("double"),
+            Self::Decimal(precision, scale) => write!(f, "decimal({precision},{scale})"),
+            Self::String => f.write_str("string"),
+            Self::Varchar(length) => write!(f, "varchar({length})"),
+            Self::Char(length) => write!(f, "char({length})"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Date => f.write_str("date"),
+            Self::Datetime => f.write_str("datetime"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Binary => f.write_str("binary"),
+        }
+    }
+}

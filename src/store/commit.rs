@@ -1,0 +1,132 @@
+//! A batch: everything one statement changes, to be committed whole or not at all.
+
+use std::collections::BTreeMap;
+
+use serde_bytes::ByteBuf;
+
+use super::codec::{self, Record};
+use super::error::StoreError;
+use super::index::Change;
+use super::keys::Key;
+use super::segment::SegmentWriter;
+use super::{NewSegment, Store};
+use crate::ids::SegmentId;
+
+/// Who commits what, when; kept in the log.
+#[derive(Clone, Debug)]
+pub struct CommitInfo {
+    pub committed_ms: i64,
+    pub user: String,
+    pub statement: String,
+}
+
+/// What one statement changes. Dropped without a commit it leaves nothing, no file either.
+pub struct Batch<'a> {
+    store: &'a Store,
+    changes: BTreeMap<Vec<u8>, Option<ByteBuf>>,
+    /// Keys the plan has read, with the checksum of what it read there.
+    expected: Vec<(Key, Option<u32>)>,
+    files: Vec<SegmentId>,
+    doomed: Vec<SegmentId>,
+    objects_made: u64,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self { store, changes: BTreeMap::new(), expected: Vec::new(), files: Vec::new(), doomed: Vec::new(), objects_made: 0 }
+    }
+
+    /// Sets the record at `key`.
+    pub fn put<R: Record>(&mut self, key: &Key, record: &R) {
+        let key = key.encode();
+        let value = codec::encode(&key, record);
+        self.changes.insert(key, Some(value.into()));
+    }
+
+    /// Removes the record at `key`.
+    pub fn remove(&mut self, key: &Key) {
+        self.changes.insert(key.encode(), None);
+    }
+
+    /// Takes back what this batch says of `key`.
+    pub(crate) fn forget(&mut self, key: &Key) {
+        self.changes.remove(&key.encode());
+    }
+
+    /// The record this batch sets at `key`, if it sets one.
+    pub(crate) fn get<R: Record>(&self, key: &Key) -> Result<Option<R>, StoreError> {
+        let key = key.encode();
+        match self.changes.get(&key) {
+            Some(Some(value)) => codec::decode(&key, value).map(Some),
+            Some(None) | None => Ok(None),
+        }
+    }
+
+    /// Makes the commit fail with a conflict unless `key` still holds what the store holds now.
+    pub fn expect_unchanged(&mut self, key: Key) -> Result<(), StoreError> {
+        let found = self.store.checksum_at(&key)?;
+        self.expected.push((key, found));
+        Ok(())
+    }
+
+    /// A writer of segments for this batch; give its result to [`Batch::finish_segments`].
+    pub fn segment_writer(&self) -> SegmentWriter<'a> {
+        SegmentWriter::new(self.store)
+    }
+
+    /// Takes over the files of `writer` and returns its segments.
+    pub fn finish_segments(&mut self, writer: SegmentWriter<'_>) -> Result<Vec<NewSegment>, StoreError> {
+        let (segments, files) = writer.finish()?;
+        self.files.extend(files);
+        Ok(segments)
+    }
+
+    /// The number of object ids made before the next one.
+    pub fn next_object(&mut self) -> u64 {
+        let count = self.store.objects_made() + self.objects_made;
+        self.objects_made += 1;
+        count
+    }
+
+    /// Removes a segment for good: its record now, its file once this is committed.
+    pub fn doom_segment(&mut self, id: SegmentId) {
+        self.remove(&Key::Segment(id));
+        self.put(&Key::Doomed(id), &Doomed {});
+        self.doomed.push(id);
+    }
+
+    pub(crate) fn objects_in_batch(&self) -> u64 {
+        self.objects_made
+    }
+
+    pub(crate) fn expected(&self) -> &[(Key, Option<u32>)] {
+        &self.expected
+    }
+
+    /// The changes, with the files now belonging to the commit.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        let changes = std::mem::take(&mut self.changes);
+        changes.into_iter().map(|(key, value)| Change { key, value }).collect()
+    }
+
+    /// Hands the new files over to the commit and returns the segments whose files it removes.
+    pub(crate) fn committed(mut self) -> Vec<SegmentId> {
+        self.files.clear();
+        std::mem::take(&mut self.doomed)
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.store.discard_files(&self.files);
+    }
+}
+
+/// Marks a segment whose file is being deleted.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Doomed {}
+
+impl Record for Doomed {
+    const KIND: u8 = 0x62;
+    const VERSION: u16 = 1;
+}

@@ -1,0 +1,370 @@
+//! Key encoding: order-preserving, escaped, in this one file.
+//!
+//! A key is a tag byte and its parts. Integers are big-endian, ids are 16 raw bytes, text ends with
+//! `00 01` and escapes a zero byte as `00 FF`, so that no name can imitate another and order is kept.
+
+use std::fmt;
+
+use crate::ids::{Lsn, NodeId, PartitionId, SegmentId, TableId};
+
+/// Every place in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The counters of the warehouse.
+    Counters,
+    /// A project by name.
+    Project(String),
+    /// A live table by name.
+    TableName { project: String, name: String },
+    /// A dropped table, by name and drop time.
+    DroppedTable { project: String, name: String, dropped_at_ms: u64, table: TableId },
+    /// A table incarnation.
+    Table(TableId),
+    /// One schema of a table.
+    Schema { table: TableId, schema: u32 },
+    /// A live partition by the values of its partition columns.
+    LivePartition { table: TableId, values: Vec<String> },
+    /// A partition incarnation.
+    Partition { table: TableId, partition: PartitionId },
+    /// A history row.
+    Version { table: TableId, lsn: Lsn },
+    /// A history row of one object of a partitioned table, to find it by object; the table itself is
+    /// [`TABLE_OBJECT`].
+    ObjectVersion { table: TableId, object: PartitionId, lsn: Lsn },
+    /// A segment.
+    Segment(SegmentId),
+    /// A node of a long snapshot.
+    Node(NodeId),
+    /// A segment whose file is being deleted.
+    Doomed(SegmentId),
+}
+
+/// Stands for the table itself where an object id is asked for.
+pub const TABLE_OBJECT: PartitionId = PartitionId([0; 16]);
+
+const COUNTERS: u8 = 0x01;
+const PROJECT: u8 = 0x10;
+const TABLE_NAME: u8 = 0x20;
+const DROPPED_TABLE: u8 = 0x21;
+const TABLE: u8 = 0x30;
+const SCHEMA: u8 = 0x31;
+const LIVE_PARTITION: u8 = 0x40;
+const PARTITION: u8 = 0x41;
+const VERSION: u8 = 0x50;
+const OBJECT_VERSION: u8 = 0x51;
+const SEGMENT: u8 = 0x60;
+const NODE: u8 = 0x61;
+const DOOMED: u8 = 0x62;
+
+impl Key {
+    /// The bytes of this key.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(48);
+        match self {
+            Key::Counters => out.push(COUNTERS),
+            Key::Project(name) => {
+                out.push(PROJECT);
+                push_text(&mut out, name);
+            }
+            Key::TableName { project, name } => {
+                out.push(TABLE_NAME);
+                push_text(&mut out, project);
+                push_text(&mut out, name);
+            }
+            Key::DroppedTable { project, name, dropped_at_ms, table } => {
+                out.push(DROPPED_TABLE);
+                push_text(&mut out, project);
+                push_text(&mut out, name);
+                out.extend(dropped_at_ms.to_be_bytes());
+                out.extend(table.0);
+            }
+            Key::Table(table) => push_id(&mut out, TABLE, &table.0),
+            Key::Schema { table, schema } => {
+                push_id(&mut out, SCHEMA, &table.0);
+                out.extend(schema.to_be_bytes());
+            }
+            Key::LivePartition { table, values } => {
+                push_id(&mut out, LIVE_PARTITION, &table.0);
+                values.iter().for_each(|value| push_text(&mut out, value));
+            }
+            Key::Partition { table, partition } => {
+                push_id(&mut out, PARTITION, &table.0);
+                out.extend(partition.0);
+            }
+            Key::Version { table, lsn } => {
+                push_id(&mut out, VERSION, &table.0);
+                out.extend(lsn.0.to_be_bytes());
+            }
+            Key::ObjectVersion { table, object, lsn } => {
+                push_id(&mut out, OBJECT_VERSION, &table.0);
+                out.extend(object.0);
+                out.extend(lsn.0.to_be_bytes());
+            }
+            Key::Segment(id) => push_number(&mut out, SEGMENT, id.0),
+            Key::Node(id) => push_number(&mut out, NODE, id.0),
+            Key::Doomed(id) => push_number(&mut out, DOOMED, id.0),
+        }
+        out
+    }
+
+    /// Reads a key back; `None` where the bytes are no key of ours.
+    pub fn decode(bytes: &[u8]) -> Option<Key> {
+        let (tag, mut rest) = bytes.split_first()?;
+        let rest = &mut rest;
+        let key = match *tag {
+            COUNTERS => Key::Counters,
+            PROJECT => Key::Project(take_text(rest)?),
+            TABLE_NAME => Key::TableName { project: take_text(rest)?, name: take_text(rest)? },
+            DROPPED_TABLE => Key::DroppedTable {
+                project: take_text(rest)?,
+                name: take_text(rest)?,
+                dropped_at_ms: take_number(rest)?,
+                table: TableId(take(rest)?),
+            },
+            TABLE => Key::Table(TableId(take(rest)?)),
+            SCHEMA => {
+                Key::Schema { table: TableId(take(rest)?), schema: u32::from_be_bytes(take(rest)?) }
+            }
+            LIVE_PARTITION => {
+                let table = TableId(take(rest)?);
+                let mut values = Vec::new();
+                while !rest.is_empty() {
+                    values.push(take_text(rest)?);
+                }
+                Key::LivePartition { table, values }
+            }
+            PARTITION => {
+                Key::Partition { table: TableId(take(rest)?), partition: PartitionId(take(rest)?) }
+            }
+            VERSION => Key::Version { table: TableId(take(rest)?), lsn: Lsn(take_number(rest)?) },
+            OBJECT_VERSION => Key::ObjectVersion {
+                table: TableId(take(rest)?),
+                object: PartitionId(take(rest)?),
+                lsn: Lsn(take_number(rest)?),
+            },
+            SEGMENT => Key::Segment(SegmentId(take_number(rest)?)),
+            NODE => Key::Node(NodeId(take_number(rest)?)),
+            DOOMED => Key::Doomed(SegmentId(take_number(rest)?)),
+            _ => return None,
+        };
+        rest.is_empty().then_some(key)
+    }
+}
+
+/// A half-open range of encoded keys.
+#[derive(Clone, Debug)]
+pub struct KeyRange {
+    pub from: Vec<u8>,
+    pub until: Vec<u8>,
+}
+
+impl KeyRange {
+    fn prefix(prefix: Vec<u8>) -> Self {
+        let mut until = prefix.clone();
+        while let Some(last) = until.pop() {
+            if last < 0xFF {
+                until.push(last + 1);
+                break;
+            }
+        }
+        Self { from: prefix, until }
+    }
+
+    /// The same range, beginning at `key`.
+    pub fn starting_at(mut self, key: &Key) -> Self {
+        self.from = key.encode();
+        self
+    }
+
+    /// The same range, ending before `key`.
+    pub fn ending_before(mut self, key: &Key) -> Self {
+        self.until = key.encode();
+        self
+    }
+
+    /// All projects, by name.
+    pub fn projects() -> Self {
+        Self::prefix(vec![PROJECT])
+    }
+
+    /// The live tables of a project, by name.
+    pub fn table_names(project: &str) -> Self {
+        let mut out = vec![TABLE_NAME];
+        push_text(&mut out, project);
+        Self::prefix(out)
+    }
+
+    /// The dropped tables of a project, by name, then drop time.
+    pub fn dropped_tables(project: &str) -> Self {
+        let mut out = vec![DROPPED_TABLE];
+        push_text(&mut out, project);
+        Self::prefix(out)
+    }
+
+    /// The dropped tables of one name, by drop time.
+    pub fn dropped_tables_named(project: &str, name: &str) -> Self {
+        let mut out = vec![DROPPED_TABLE];
+        push_text(&mut out, project);
+        push_text(&mut out, name);
+        Self::prefix(out)
+    }
+
+    /// The live partitions of a table, by value.
+    pub fn live_partitions(table: TableId) -> Self {
+        Self::id_prefix(LIVE_PARTITION, table)
+    }
+
+    /// All partition incarnations of a table.
+    pub fn partitions(table: TableId) -> Self {
+        Self::id_prefix(PARTITION, table)
+    }
+
+    /// The history rows of a table, by LSN.
+    pub fn versions(table: TableId) -> Self {
+        Self::id_prefix(VERSION, table)
+    }
+
+    /// The history rows of one object of a partitioned table, by LSN.
+    pub fn object_versions(table: TableId, object: PartitionId) -> Self {
+        let mut out = Vec::with_capacity(33);
+        push_id(&mut out, OBJECT_VERSION, &table.0);
+        out.extend(object.0);
+        Self::prefix(out)
+    }
+
+    /// All segments whose file is being deleted.
+    pub fn doomed() -> Self {
+        Self::prefix(vec![DOOMED])
+    }
+
+    fn id_prefix(tag: u8, table: TableId) -> Self {
+        let mut out = Vec::with_capacity(17);
+        push_id(&mut out, tag, &table.0);
+        Self::prefix(out)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Counters => write!(f, "counters"),
+            Key::Project(name) => write!(f, "project {name}"),
+            Key::TableName { project, name } => write!(f, "table {project}.{name}"),
+            Key::DroppedTable { project, name, table, .. } => {
+                write!(f, "dropped table {project}.{name} ({table})")
+            }
+            Key::Table(table) => write!(f, "table {table}"),
+            Key::Schema { table, schema } => write!(f, "schema {schema} of table {table}"),
+            Key::LivePartition { table, values } => {
+                write!(f, "partition {} of table {table}", values.join("/"))
+            }
+            Key::Partition { table, partition } => write!(f, "partition {partition} of table {table}"),
+            Key::Version { table, lsn } => write!(f, "version {lsn} of table {table}"),
+            Key::ObjectVersion { table, object, lsn } => {
+                write!(f, "version {lsn} of partition {object} of table {table}")
+            }
+            Key::Segment(id) => write!(f, "segment {id}"),
+            Key::Node(id) => write!(f, "snapshot node {id}"),
+            Key::Doomed(id) => write!(f, "deletion of segment {id}"),
+        }
+    }
+}
+
+/// A key for a message, also where its bytes are damaged.
+pub(crate) fn describe(bytes: &[u8]) -> String {
+    match Key::decode(bytes) {
+        Some(key) => key.to_string(),
+        None => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn push_id(out: &mut Vec<u8>, tag: u8, id: &[u8; 16]) {
+    out.push(tag);
+    out.extend(id);
+}
+
+fn push_number(out: &mut Vec<u8>, tag: u8, number: u64) {
+    out.push(tag);
+    out.extend(number.to_be_bytes());
+}
+
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    for byte in text.bytes() {
+        out.push(byte);
+        if byte == 0 {
+            out.push(0xFF);
+        }
+    }
+    out.extend([0, 1]);
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_be_bytes)
+}
+
+fn take_text(rest: &mut &[u8]) -> Option<String> {
+    let mut text = Vec::new();
+    let mut at = 0;
+    loop {
+        match (*rest.get(at)?, rest.get(at + 1)) {
+            (0, Some(0xFF)) => {
+                text.push(0);
+                at += 2;
+            }
+            (0, Some(1)) => break,
+            (0, _) => return None,
+            (byte, _) => {
+                text.push(byte);
+                at += 1;
+            }
+        }
+    }
+    *rest = &rest[at + 2..];
+    String::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(project: &str, name: &str) -> Vec<u8> {
+        Key::TableName { project: project.into(), name: name.into() }.encode()
+    }
+
+    proptest! {
+        #[test]
+        fn names_keep_their_order_and_come_back(
+            a in "[\\x00\\x01a-c\u{ff}]{0,4}", b in "[\\x00\\x01a-c\u{ff}]{0,4}",
+            c in "[\\x00\\x01a-c\u{ff}]{0,4}", d in "[\\x00\\x01a-c\u{ff}]{0,4}",
+        ) {
+            let (left, right) = (names(&a, &b), names(&c, &d));
+            prop_assert_eq!(left.cmp(&right), (&a, &b).cmp(&(&c, &d)));
+            prop_assert_eq!(Key::decode(&left), Some(Key::TableName { project: a, name: b }));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Some(key) = Key::decode(&bytes) {
+                prop_assert_eq!(key.encode(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_hold_their_own_keys_only() {
+        let range = KeyRange::table_names("p");
+        let inside = names("p", "t");
+        assert!(range.from <= inside && inside < range.until);
+        for outside in [names("p2", "t"), names("o", "t"), Key::Project("p".into()).encode()] {
+            assert!(outside < range.from || outside >= range.until);
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The commit log: checksummed, chained frames, append-only. The truth, and the operation log.
+//!
+//! Two files: `frames-N` holds the commits after commit N, `base-N` (absent for N = 0) all live records
+//! as of commit N. See format.md, "Commit log".
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::{self, Record};
+use super::error::{StoreError, io_error};
+use super::index::Change;
+use super::seam::{Disk, DiskFile};
+use crate::ids::CommitNumber;
+
+/// One commit as it stands in the log: who, when, what was typed, what it changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    pub committed_ms: i64,
+    pub user: String,
+    /// The statement, cut at a bound.
+    pub statement: String,
+    pub changes: Vec<Change>,
+}
+
+impl Record for Frame {
+    const KIND: u8 = 0x03;
+    const VERSION: u16 = 1;
+}
+
+const FILE_MAGIC: &[u8; 8] = b"ODPSHLOG";
+const FILE_VERSION: u32 = 1;
+/// Bytes before the first frame.
+pub(crate) const FILE_HEADER: u64 = 32;
+const FRAME_MAGIC: u32 = 0x4D52_464F; // "OFRM"
+const FRAME_HEADER: usize = 24;
+/// The largest payload of one frame, in bytes.
+pub(crate) const FRAME_MAX: usize = 256 << 20;
+/// The file grows by zeroed stretches of this size, so that a commit does not change its length.
+const GROWTH: u64 = 1 << 20;
+const FIRST_GROWTH: u64 = 64 << 10;
+const WINDOW: usize = 1 << 20;
+
+/// What stands where the next frame would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Zeroes: the log was left in order.
+    Clean,
+    /// A frame that was being written; it was never acknowledged unless a witness says so.
+    Torn,
+}
+
+/// A place between two frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub commit: CommitNumber,
+    pub chain: u32,
+    /// Where the frame of `commit` begins; 0 at the begin of the file.
+    pub frame_offset: u64,
+    /// Where the next frame begins.
+    pub end_offset: u64,
+}
+
+/// The open log.
+pub(crate) struct Log {
+    dir: PathBuf,
+    disk: Arc<dyn Disk>,
+    file: Box<dyn DiskFile>,
+    base: CommitNumber,
+    place: Place,
+    /// Length of the zeroed file.
+    allocated: u64,
+    /// Frames that are appended but not written.
+    buffer: Vec<u8>,
+    /// Where `buffer` goes.
+    buffer_offset: u64,
+}
+
+pub(crate) fn frames_name(base: CommitNumber) -> String {
+    format!("frames-{:016}", base.0)
+}
+
+impl Log {
+    /// Writes an empty log file that follows `base`, durable on return.
+    pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: CommitNumber, chain: u32) -> Result<(), StoreError> {
+        let path = dir.join(frames_name(base));
+        let mut bytes = vec![0; (FILE_HEADER + FIRST_GROWTH) as usize];
+        bytes[..8].copy_from_slice(FILE_MAGIC);
+        bytes[8..12].copy_from_slice(&FILE_VERSION.to_le_bytes());
+        bytes[12..20].copy_from_slice(&base.0.to_le_bytes());
+        bytes[20..24].copy_from_slice(&chain.to_le_bytes());
+        let checksum = crc32c::crc32c(&bytes[..24]);
+        bytes[24..28].copy_from_slice(&checksum.to_le_bytes());
+        super::seam::replace_file(disk, &path, &bytes)
+    }
+
+    /// Opens the log file that follows `base`, standing before its first frame.
+    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, base: CommitNumber) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
+        let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        let mut header = [0; FILE_HEADER as usize];
+        let read = file.read_at(&mut header, 0).map_err(io_error("read", &path))?;
+        let stored = u32::from_le_bytes(header[24..28].try_into().expect("four bytes"));
+        let sound = read == header.len()
+            && &header[..8] == FILE_MAGIC
+            && crc32c::crc32c(&header[..24]) == stored
+            && header[8..12] == FILE_VERSION.to_le_bytes()
+            && header[12..20] == base.0.to_le_bytes();
+        if !sound {
+            return Err(StoreError::CorruptLog {
+                path,
+                offset: 0,
+                commit: base.next(),
+                reason: "the file header does not check out",
+            });
+        }
+        let chain = u32::from_le_bytes(header[20..24].try_into().expect("four bytes"));
+        let allocated = file.len().map_err(io_error("read", &path))?;
+        let place = Place { commit: base, chain, frame_offset: 0, end_offset: FILE_HEADER };
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            disk: Arc::clone(disk),
+            file,
+            base,
+            place,
+            allocated,
+            buffer: Vec::new(),
+            buffer_offset: FILE_HEADER,
+        })
+    }
+
+    pub(crate) fn base(&self) -> CommitNumber {
+        self.base
+    }
+
+    /// Where the log stands: behind the last frame read or appended.
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(frames_name(self.base))
+    }
+
+    /// Stands behind `place`, if the frame that ends there is the one `place` names.
+    pub(crate) fn seek(&mut self, place: Place) -> Result<bool, StoreError> {
+        if place.frame_offset == 0 {
+            return Ok(place == self.place);
+        }
+        let mut reader = self.reader(place.frame_offset);
+        let found = match reader.header()? {
+            Some(header) => {
+                header.commit == place.commit
+                    && header.checksum == place.chain
+                    && place.frame_offset + header.whole_length() as u64 == place.end_offset
+                    && reader.payload(&header)?.is_some()
+            }
+            None => false,
+        };
+        if found {
+            self.place = place;
+            self.buffer_offset = place.end_offset;
+        }
+        Ok(found)
+    }
+
+    /// Reads every frame from here to the end, then says what the end looks like.
+    ///
+    /// # Errors
+    /// `CorruptLog` where a frame cannot be read although a later one can.
+    pub(crate) fn read_on(
+        &mut self,
+        visit: &mut dyn FnMut(Place, Frame) -> Result<(), StoreError>,
+    ) -> Result<Tail, StoreError> {
+        let mut place = self.place;
+        let mut reader = self.reader(place.end_offset);
+        loop {
+            let Some(header) = reader.header()? else { break };
+            if header.commit != place.commit.next() || header.previous != place.chain {
+                break;
+            }
+            let Some(payload) = reader.payload(&header)? else { break };
+            let frame: Frame = codec::decode(&header.commit.0.to_be_bytes(), &payload)?;
+            place = Place {
+                commit: header.commit,
+                chain: header.checksum,
+                frame_offset: reader.offset,
+                end_offset: reader.offset + header.whole_length() as u64,
+            };
+            reader.offset = place.end_offset;
+            visit(place, frame)?;
+        }
+        let tail = self.inspect_tail(place, &mut reader)?;
+        self.place = place;
+        self.buffer_offset = place.end_offset;
+        Ok(tail)
+    }
+
+    fn inspect_tail(&self, place: Place, reader: &mut FrameReader<'_>) -> Result<Tail, StoreError> {
+        let start = place.end_offset;
+        let mut clean = self.allocated >= start + FRAME_HEADER as u64;
+        let mut offset = start;
+        while offset < self.allocated {
+            let window = reader.window(offset, WINDOW.min((self.allocated - offset) as usize))?.to_vec();
+            if window.iter().all(|byte| *byte == 0) {
+                offset += window.len().max(1) as u64;
+                continue;
+            }
+            clean = false;
+            let places = window.chunks_exact(8).enumerate().filter(|(_, word)| {
+                word[..4] == FRAME_MAGIC.to_le_bytes()
+            });
+            for (number, _) in places {
+                let candidate = offset + 8 * number as u64;
+                reader.offset = candidate;
+                let Some(header) = reader.header()? else { continue };
+                let later = header.commit > place.commit && candidate > start;
+                if later && reader.payload(&header)?.is_some() {
+                    return Err(StoreError::CorruptLog {
+                        path: self.path(),
+                        offset: start,
+                        commit: place.commit.next(),
+                        reason: "although later commits can",
+                    });
+                }
+            }
+            offset += window.len() as u64;
+        }
+        Ok(if clean { Tail::Clean } else { Tail::Torn })
+    }
+
+    /// Overwrites a torn tail with zeroes, durable on return.
+    pub(crate) fn cut_tail(&mut self) -> Result<(), StoreError> {
+        let start = self.place.end_offset;
+        let end = self.allocated.max(start + FIRST_GROWTH);
+        self.zero(start, end)?;
+        self.allocated = end;
+        self.file.sync_data().map_err(io_error("sync", self.path()))
+    }
+
+    fn zero(&self, from: u64, until: u64) -> Result<(), StoreError> {
+        let zeroes = vec![0; (until - from).min(GROWTH) as usize];
+        let mut offset = from;
+        while offset < until {
+            let length = (until - offset).min(zeroes.len() as u64) as usize;
+            self.file.write_at(&zeroes[..length], offset).map_err(io_error("write", self.path()))?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    /// Appends a commit to the buffer and returns the place behind it. Not durable before [`Log::sync`].
+    ///
+    /// # Errors
+    /// `CommitTooLarge` beyond [`FRAME_MAX`]; nothing is appended then.
+    pub(crate) fn append(&mut self, frame: &Frame) -> Result<Place, StoreError> {
+        let commit = self.place.commit.next();
+        let payload = codec::encode(&commit.0.to_be_bytes(), frame);
+        if payload.len() > FRAME_MAX {
+            return Err(StoreError::CommitTooLarge { bytes: payload.len(), limit: FRAME_MAX });
+        }
+        let header = FrameHeader::of(commit, self.place.chain, &payload);
+        let frame_offset = self.buffer_offset + self.buffer.len() as u64;
+        header.write(&mut self.buffer);
+        self.buffer.extend_from_slice(&payload);
+        let padding = header.whole_length() - FRAME_HEADER - payload.len();
+        self.buffer.resize(self.buffer.len() + padding, 0);
+        self.place = Place {
+            commit,
+            chain: header.checksum,
+            frame_offset,
+            end_offset: frame_offset + header.whole_length() as u64,
+        };
+        Ok(self.place)
+    }
+
+    /// Writes what was appended and makes it durable with one sync.
+    pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let end = self.buffer_offset + self.buffer.len() as u64;
+        if end + FRAME_HEADER as u64 > self.allocated {
+            let until = (end + FRAME_HEADER as u64).next_multiple_of(GROWTH);
+            self.zero(end, until)?;
+            self.allocated = until;
+        }
+        self.file.write_at(&self.buffer, self.buffer_offset).map_err(io_error("write", self.path()))?;
+        self.file.sync_data().map_err(io_error("sync", self.path()))?;
+        self.buffer_offset = end;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn reader(&self, offset: u64) -> FrameReader<'_> {
+        FrameReader { log: self, offset, window_offset: 0, window: Vec::new() }
+    }
+}
+
+struct FrameHeader {
+    length: u32,
+    commit: CommitNumber,
+    /// Chain checksum before this frame.
+    previous: u32,
+    /// Checksum over the rest of the header and the payload: the chain checksum behind this frame.
+    checksum: u32,
+}
+
+impl FrameHeader {
+    fn of(commit: CommitNumber, previous: u32, payload: &[u8]) -> Self {
+        let length = payload.len() as u32;
+        let mut header = Self { length, commit, previous, checksum: 0 };
+        header.checksum = header.compute(payload);
+        header
+    }
+
+    fn compute(&self, payload: &[u8]) -> u32 {
+        let sum = crc32c::crc32c(&self.length.to_le_bytes());
+        let sum = crc32c::crc32c_append(sum, &self.commit.0.to_le_bytes());
+        let sum = crc32c::crc32c_append(sum, &self.previous.to_le_bytes());
+        crc32c::crc32c_append(sum, payload)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(FRAME_MAGIC.to_le_bytes());
+        out.extend(self.length.to_le_bytes());
+        out.extend(self.commit.0.to_le_bytes());
+        out.extend(self.previous.to_le_bytes());
+        out.extend(self.checksum.to_le_bytes());
+    }
+
+    fn whole_length(&self) -> usize {
+        (FRAME_HEADER + self.length as usize).next_multiple_of(8)
+    }
+}
+
+/// Reads frames through a window, so that small frames do not cost a system call each.
+struct FrameReader<'a> {
+    log: &'a Log,
+    offset: u64,
+    window_offset: u64,
+    window: Vec<u8>,
+}
+
+impl FrameReader<'_> {
+    /// Up to `length` bytes at `offset`; fewer at the end of the file.
+    fn window(&mut self, offset: u64, length: usize) -> Result<&[u8], StoreError> {
+        let held = offset >= self.window_offset
+            && offset + length as u64 <= self.window_offset + self.window.len() as u64;
+        if !held {
+            self.window.resize(length.max(WINDOW), 0);
+            let path = self.log.path();
+            let read = self.log.file.read_at(&mut self.window, offset).map_err(io_error("read", path))?;
+            self.window.truncate(read);
+            self.window_offset = offset;
+        }
+        let start = (offset - self.window_offset) as usize;
+        let end = (start + length).min(self.window.len());
+        Ok(&self.window[start..end])
+    }
+
+    /// The header at the current offset; `None` where there is none that could be ours.
+    fn header(&mut self) -> Result<Option<FrameHeader>, StoreError> {
+        let remaining = self.log.allocated.saturating_sub(self.offset + FRAME_HEADER as u64);
+        let bytes = self.window(self.offset, FRAME_HEADER)?;
+        if bytes.len() < FRAME_HEADER || bytes[..4] != FRAME_MAGIC.to_le_bytes() {
+            return Ok(None);
+        }
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let commit = u64::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
+        let header = FrameHeader {
+            length: word(4),
+            commit: CommitNumber(commit),
+            previous: word(16),
+            checksum: word(20),
+        };
+        let possible = header.length as usize <= FRAME_MAX && u64::from(header.length) <= remaining;
+        Ok(possible.then_some(header))
+    }
+
+    /// The payload behind `header`; `None` where it does not match the checksum.
+    fn payload(&mut self, header: &FrameHeader) -> Result<Option<Vec<u8>>, StoreError> {
+        let offset = self.offset + FRAME_HEADER as u64;
+        let bytes = self.window(offset, header.length as usize)?;
+        let sound = bytes.len() == header.length as usize && header.compute(bytes) == header.checksum;
+        Ok(sound.then(|| bytes.to_vec()))
+    }
+}

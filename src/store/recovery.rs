@@ -1,0 +1,262 @@
+//! Opening a store: find the log, verify its tail, bring the index to its end.
+//!
+//! ```text
+//! log    base-N | f(N+1) f(N+2) ... f(k) ... f(m) | zeroes        f(m+1) half written: torn, cut
+//! index                          applied = k                      replay k+1..m
+//! ```
+//! The index is rebuilt where it is missing, will not open, is not sound, or does not lie on the log's
+//! chain. The log is never corrected by the index.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::base;
+use super::codec;
+use super::error::{StoreError, io_error};
+use super::index::{Applied, Change, Digest, Index, Order};
+use super::keys::{Key, KeyRange};
+use super::lock::LastOwner;
+use super::log::{Log, Place, Tail, frames_name};
+use super::seam::Seam;
+use super::segment;
+use super::{Counters, Store};
+use crate::ids::CommitNumber;
+
+/// Changes that are applied to the index in one transaction while replaying.
+const REPLAY_GROUP: usize = 4000;
+
+/// Opens the store in `dir`.
+pub(crate) fn open(dir: &Path, seam: Arc<Seam>, last_owner: LastOwner) -> Result<Store, StoreError> {
+    let log_dir = dir.join("log");
+    let base = find_base(&seam, &log_dir)?;
+    let mut notices = Vec::new();
+    let mut log = Log::open(&seam.disk, &log_dir, base)?;
+
+    let catalog = dir.join("catalog");
+    let existed = seam.disk.exists(&catalog);
+    let opened = if existed { open_index(&seam, &catalog, last_owner, &mut notices)? } else { None };
+    let in_step = match &opened {
+        Some((_, applied)) => stand_at(&seam, &log_dir, &mut log, applied)?,
+        None => false,
+    };
+    let witnessed = witness(opened.as_ref().map(|(_, applied)| *applied), last_owner);
+    let index = match opened {
+        Some((index, applied)) if in_step => {
+            let tail = replay(&mut log, &*index, Some(applied))?;
+            settle_tail(&mut log, tail, witnessed, &log_dir)?;
+            index
+        }
+        opened => {
+            if let Some((index, _)) = opened {
+                notices.push("the index does not match the commit log; rebuilding it".to_owned());
+                drop(index);
+            }
+            if existed {
+                seam.disk.remove_dir(&catalog).map_err(io_error("remove", &catalog))?;
+            }
+            log = Log::open(&seam.disk, &log_dir, base)?;
+            rebuild(&seam, &log_dir, &catalog, &mut log, witnessed)?
+        }
+    };
+    let counters = match index.get(&Key::Counters.encode())? {
+        Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
+        None => Counters::default(),
+    };
+    if last_owner == LastOwner::Unknown {
+        remove_orphans(&seam, dir, &*index)?;
+    }
+    Store::assemble(dir, seam, log, index, counters, notices)
+}
+
+/// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
+fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
+    let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
+    let number = |name: &str, prefix: &str| name.strip_prefix(prefix)?.parse::<u64>().ok();
+    let base = names.iter().filter_map(|name| number(name, "base-")).max().unwrap_or(0);
+    let base = CommitNumber(base);
+    let frames = frames_name(base);
+    if !names.contains(&frames) {
+        return Err(StoreError::CorruptLog {
+            path: log_dir.join(frames),
+            offset: 0,
+            commit: base.next(),
+            reason: "the file is missing",
+        });
+    }
+    for name in names {
+        let ours = name.starts_with("base-") || name.starts_with("frames-");
+        if ours && name != frames && name != base::base_name(base) {
+            let path = log_dir.join(name);
+            seam.disk.remove(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(base)
+}
+
+type Opened = (Box<dyn Index>, Applied);
+
+/// Opens the index; `None` where it has to be rebuilt.
+fn open_index(
+    seam: &Seam,
+    catalog: &Path,
+    last_owner: LastOwner,
+    notices: &mut Vec<String>,
+) -> Result<Option<Opened>, StoreError> {
+    let examined = (seam.index)(catalog, &seam.disk).and_then(|index| {
+        let applied = index.applied()?;
+        let sound = last_owner != LastOwner::Unknown || is_sound(&*index, applied)?;
+        Ok((index, applied, sound))
+    });
+    match examined {
+        Ok((index, Some(applied), true)) => Ok(Some((index, applied))),
+        Ok((_, None, _)) => Ok(None),
+        Ok((_, Some(_), false)) => {
+            notices.push("the index is damaged; rebuilding it from the commit log".to_owned());
+            Ok(None)
+        }
+        Err(error) => {
+            notices.push(format!("{error}; rebuilding it from the commit log"));
+            Ok(None)
+        }
+    }
+}
+
+/// Compares the digest the index carries with its records.
+fn is_sound(index: &dyn Index, applied: Option<Applied>) -> Result<bool, StoreError> {
+    let Some(applied) = applied else { return Ok(false) };
+    let mut digest = Digest::default();
+    let mut sound = true;
+    let everything = KeyRange { from: Vec::new(), until: vec![0xFF] };
+    index.scan(&everything, Order::Ascending, &mut |key, value| {
+        sound &= codec::is_sound(key, value);
+        digest.add(key, value, value.len());
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    Ok(sound && digest == applied.digest)
+}
+
+/// Moves the log behind the last applied frame; false where that frame is not in the log.
+fn stand_at(seam: &Seam, log_dir: &Path, log: &mut Log, applied: &Applied) -> Result<bool, StoreError> {
+    if applied.base == log.base() {
+        return log.seek(Place {
+            commit: applied.commit,
+            chain: applied.chain,
+            frame_offset: applied.frame_offset,
+            end_offset: applied.end_offset,
+        });
+    }
+    // The base was rewritten and the process ended before the index heard of it.
+    let begin = log.place();
+    let rewritten = seam.disk.exists(&log_dir.join(base::base_name(log.base())));
+    Ok(rewritten && applied.commit == begin.commit && applied.chain == begin.chain)
+}
+
+/// The highest commit somebody outside the log knows of.
+fn witness(applied: Option<Applied>, last_owner: LastOwner) -> CommitNumber {
+    let closed = match last_owner {
+        LastOwner::Closed(commit) => commit,
+        LastOwner::Unknown => CommitNumber(0),
+    };
+    closed.max(applied.map_or(CommitNumber(0), |applied| applied.commit))
+}
+
+/// Cuts a torn tail; refuses where what is torn had been acknowledged.
+fn settle_tail(log: &mut Log, tail: Tail, witnessed: CommitNumber, log_dir: &Path) -> Result<(), StoreError> {
+    if tail == Tail::Clean {
+        return Ok(());
+    }
+    let place = log.place();
+    if witnessed > place.commit {
+        return Err(StoreError::CorruptLog {
+            path: log_dir.join(frames_name(log.base())),
+            offset: place.end_offset,
+            commit: place.commit.next(),
+            reason: "although it had been acknowledged",
+        });
+    }
+    log.cut_tail()
+}
+
+/// Applies every frame from where the log stands to its end.
+fn replay(log: &mut Log, index: &dyn Index, start: Option<Applied>) -> Result<Tail, StoreError> {
+    let base = log.base();
+    let mut group: Vec<Change> = Vec::new();
+    let mut last = None;
+    let tail = log.read_on(&mut |place, frame| {
+        group.extend(frame.changes);
+        last = Some(place);
+        if group.len() >= REPLAY_GROUP {
+            index.apply(&group, position(base, place))?;
+            group.clear();
+        }
+        Ok(())
+    })?;
+    match last {
+        Some(place) => index.apply(&group, position(base, place))?,
+        None if start.is_some_and(|applied| applied.base == base) => {}
+        None => index.apply(&[], position(base, log.place()))?,
+    }
+    Ok(tail)
+}
+
+/// The index position that belongs to a place in the log.
+pub(crate) fn position(base: CommitNumber, place: Place) -> Applied {
+    Applied {
+        commit: place.commit,
+        chain: place.chain,
+        base,
+        frame_offset: place.frame_offset,
+        end_offset: place.end_offset,
+        digest: Digest::default(),
+    }
+}
+
+/// Builds a new index from base and log.
+fn rebuild(
+    seam: &Seam,
+    log_dir: &Path,
+    catalog: &Path,
+    log: &mut Log,
+    witnessed: CommitNumber,
+) -> Result<Box<dyn Index>, StoreError> {
+    // The whole log is verified before anything is built on it.
+    let tail = log.read_on(&mut |_, _| Ok(()))?;
+    settle_tail(log, tail, witnessed, log_dir)?;
+    let base = log.base();
+    let mut log = Log::open(&seam.disk, log_dir, base)?;
+    let begin = log.place();
+    let index = (seam.index)(catalog, &seam.disk)?;
+    if base != CommitNumber(0) {
+        let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
+            index.apply(&changes, position(base, begin))
+        })?;
+        let digest = index.applied()?.map_or(Digest::default(), |applied| applied.digest);
+        if end.chain != begin.chain || end.digest != digest {
+            return Err(StoreError::CorruptLog {
+                path: log_dir.join(base::base_name(base)),
+                offset: 0,
+                commit: base,
+                reason: "the base is not complete",
+            });
+        }
+    }
+    replay(&mut log, &*index, None)?;
+    index.checkpoint()?;
+    Ok(index)
+}
+
+/// Removes data files that no segment record names: a crash before their commit left them.
+fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), StoreError> {
+    let data = dir.join("data");
+    for name in seam.disk.list(&data).map_err(io_error("read", &data))? {
+        // The object store stages an upload as `name#number`.
+        let segment = segment::id_of_file(name.split('#').next().unwrap_or_default());
+        let Some(id) = segment else { continue };
+        let staged = name.contains('#');
+        if staged || index.get(&Key::Segment(id).encode())?.is_none() {
+            let path = data.join(&name);
+            seam.disk.remove(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Snapshots: the immutable list of segments that is one object's content at one version.
+//!
+//! A version record holds its snapshot: up to [`TAIL_MAX`] segments, and for longer lists a pointer to
+//! a chain of nodes that all later snapshots share:
+//!
+//! ```text
+//! version 900   [node 7] <- [s871 .. s900]
+//! version 901   [node 7] <- [s871 .. s901]        node 7 -> node 6 -> ... -> node 1
+//! ```
+//! So an append adds a little, a restore adds nothing, and neither follows the length of the list.
+//! Small inline segments at the end are merged as they accumulate, sixteen of one size at a time: same
+//! rows, same version, each row copied once per size.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::Record;
+use super::error::StoreError;
+use super::keys::Key;
+use super::segment::{InlineRows, NewSegment, SegmentRecord};
+use super::{Batch, Store};
+use crate::ids::{NodeId, SegmentId};
+
+/// A segment as a snapshot names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRef {
+    pub id: SegmentId,
+    pub row_count: u64,
+    pub size_bytes: u64,
+    /// False for a Parquet file.
+    pub inline: bool,
+}
+
+/// The content of one object at one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The segments before `tail`, newest node first.
+    pub nodes: Option<NodeId>,
+    pub tail: Vec<SegmentRef>,
+    pub row_count: u64,
+    pub size_bytes: u64,
+}
+
+/// A stretch of a long snapshot, shared by all later ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Node {
+    previous: Option<NodeId>,
+    segments: Vec<SegmentRef>,
+}
+
+impl Record for Node {
+    const KIND: u8 = 0x61;
+    const VERSION: u16 = 1;
+}
+
+const TAIL_MAX: usize = 64;
+const NODE_LENGTH: usize = 32;
+/// So many inline segments of one size are merged into one.
+const MERGE_COUNT: usize = 16;
+
+impl Snapshot {
+    /// All segments, in the order they were added.
+    pub fn segments(&self, store: &Store) -> Result<Vec<SegmentRef>, StoreError> {
+        let mut stretches = vec![self.tail.clone()];
+        let mut next = self.nodes;
+        while let Some(id) = next {
+            let node: Node = store.require(&Key::Node(id))?;
+            next = node.previous;
+            stretches.push(node.segments);
+        }
+        stretches.reverse();
+        Ok(stretches.concat())
+    }
+
+    /// The snapshot with `added` behind its segments, which are written to `batch`.
+    pub fn append(mut self, store: &Store, batch: &mut Batch, added: Vec<NewSegment>) -> Result<Self, StoreError> {
+        for segment in added {
+            self.row_count += segment.reference.row_count;
+            self.size_bytes += segment.reference.size_bytes;
+            self.tail.push(segment.reference);
+            batch.put(&Key::Segment(segment.reference.id), &segment.record);
+            self.merge_small(store, batch)?;
+            if self.tail.len() > TAIL_MAX {
+                let id = store.next_node();
+                let segments = self.tail.drain(..NODE_LENGTH).collect();
+                batch.put(&Key::Node(id), &Node { previous: self.nodes.take(), segments });
+                self.nodes = Some(id);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Merges the inline segments at the end while there are enough of one size.
+    fn merge_small(&mut self, store: &Store, batch: &mut Batch) -> Result<(), StoreError> {
+        let size_class = |segment: &SegmentRef| segment.row_count.max(1).ilog(MERGE_COUNT as u64);
+        for class in 0.. {
+            let run = self.tail.iter().rev().take_while(|s| s.inline && size_class(s) <= class).count();
+            let grown = self.tail.iter().rev().take(run).any(|s| size_class(s) == class);
+            if run < MERGE_COUNT || !grown {
+                return Ok(());
+            }
+            let parts = self.tail.split_off(self.tail.len() - run);
+            match merge(store, batch, &parts)? {
+                Some(merged) => {
+                    let before: u64 = parts.iter().map(|part| part.size_bytes).sum();
+                    self.size_bytes = self.size_bytes - before + merged.reference.size_bytes;
+                    self.tail.push(merged.reference);
+                    batch.put(&Key::Segment(merged.reference.id), &merged.record);
+                }
+                None => {
+                    self.tail.extend(parts);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One segment with the rows of `parts`; `None` where their columns differ.
+fn merge(store: &Store, batch: &mut Batch, parts: &[SegmentRef]) -> Result<Option<NewSegment>, StoreError> {
+    let mut rows: Option<InlineRows> = None;
+    for part in parts {
+        let record: SegmentRecord = match batch.get(&Key::Segment(part.id))? {
+            Some(record) => record,
+            None => store.require(&Key::Segment(part.id))?,
+        };
+        let Some(more) = record.inline_rows(part.id)? else { return Ok(None) };
+        match &mut rows {
+            None => rows = Some(more),
+            Some(rows) => {
+                if !rows.append(more) {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    let Some(rows) = rows else { return Ok(None) };
+    // A part that was made in this very statement never stood in a version.
+    for part in parts {
+        batch.forget(&Key::Segment(part.id));
+    }
+    store.write_merged(batch, rows).map(Some)
+}
