@@ -5,3 +5,5 @@ pub mod datatype;
 pub mod error;
 pub mod ids;
 pub mod store;
+pub mod ast;
+pub mod parser;

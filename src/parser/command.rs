@@ -1,0 +1,133 @@
+//! Settings, listings and the client's own commands.
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::combinator::{cut, opt};
+use nom::sequence::preceded;
+
+use super::common::{keyword, keywords, name, object_name, partition_spec, rest_of_text, string};
+use super::token::{Parsed, TokenKind, Tokens};
+use crate::ast::{Setting, Statement};
+use crate::error::Error;
+
+/// `SETPROJECT`, `SETPROJECT k=v [k=v …]`.
+pub(super) fn set_project(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("SETPROJECT")(input)?;
+    rest.enter("SETPROJECT");
+    if rest.first().is_none() {
+        return Ok((rest, Statement::ShowProject));
+    }
+    let (end, text) = rest_of_text(rest);
+    match project_settings(text) {
+        Some(settings) => Ok((end, Statement::SetProject(settings))),
+        None => rest.fatal(Error::syntax(rest.at(), "invalid SETPROJECT, it needs key=value")),
+    }
+}
+
+/// Pairs separated by blanks; blanks around `=` are allowed, a value with blanks stands in double quotes.
+fn project_settings(text: &str) -> Option<Vec<Setting>> {
+    let mut settings = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let (value, next) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
+        };
+        let key = key.trim();
+        if !is_key(key) {
+            return None;
+        }
+        settings.push(Setting { key: key.to_ascii_lowercase(), value: value.to_owned() });
+        rest = next.trim_start();
+    }
+    Some(settings)
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// `SET`, `SET k=v`: the value is the text up to the end of the statement.
+pub(super) fn set(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("SET")(input)?;
+    rest.enter("SET");
+    if rest.first().is_none() {
+        return Ok((rest, Statement::ShowSettings));
+    }
+    let (end, text) = rest_of_text(rest);
+    let setting = text.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+    match setting.filter(|(key, value)| is_key(key) && !value.is_empty()) {
+        Some((key, value)) => {
+            let setting = Setting { key: key.to_ascii_lowercase(), value: value.to_owned() };
+            Ok((end, Statement::Set(setting)))
+        }
+        None => rest.fatal(Error::syntax(rest.at(), "invalid SET, it needs key=value")),
+    }
+}
+
+/// `USE project`.
+pub(super) fn use_project(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("USE")(input)?;
+    rest.enter("USE");
+    let (rest, project) = object_name(rest)?;
+    match project.project {
+        None => Ok((rest, Statement::UseProject(project.name))),
+        Some(_) => rest.fatal(Error::not_supported("USE project.schema")),
+    }
+}
+
+/// `SHOW TABLES [IN p] [LIKE 'prefix*']`, `LIST|LS TABLES`.
+pub(super) fn show_tables(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = (listing_word, keyword("TABLES")).map(drop).parse(input)?;
+    rest.enter("SHOW TABLES");
+    let project = preceded(alt((keyword("IN"), keyword("FROM"))), cut(name));
+    let pattern = preceded(keyword("LIKE"), cut(string));
+    let (rest, (project, pattern)) = (opt(project), opt(pattern)).parse(rest)?;
+    Ok((rest, Statement::ShowTables { project, pattern }))
+}
+
+/// `SHOW|LIST|LS PARTITIONS t [PARTITION(…)]`.
+pub(super) fn show_partitions(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = (listing_word, keyword("PARTITIONS")).map(drop).parse(input)?;
+    rest.enter("SHOW PARTITIONS");
+    let (rest, (table, spec)) = (object_name, opt(partition_spec)).parse(rest)?;
+    Ok((rest, Statement::ShowPartitions { table, spec }))
+}
+
+fn listing_word(input: Tokens<'_>) -> Parsed<'_, ()> {
+    alt((keyword("SHOW"), keyword("LIST"), keyword("LS"))).parse(input)
+}
+
+/// `DESC|DESCRIBE t`.
+pub(super) fn describe(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = alt((keyword("DESC"), keyword("DESCRIBE"))).parse(input)?;
+    rest.enter("DESC");
+    let extended = rest.rest().len() > 1 && keyword("EXTENDED")(rest).is_ok();
+    if extended {
+        return rest.fatal(Error::not_supported("DESC EXTENDED"));
+    }
+    let (rest, table) = object_name(rest)?;
+    if keywords(&["PARTITION"])(rest).is_ok() {
+        return rest.fatal(Error::not_supported("DESC … PARTITION"));
+    }
+    Ok((rest, Statement::Describe(table)))
+}
+
+/// `HELP [words]`, `H`.
+pub(super) fn help(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (mut rest, ()) = alt((keyword("HELP"), keyword("H"))).parse(input)?;
+    let mut words = Vec::new();
+    while let Some(token) = rest.first().filter(|token| token.kind == TokenKind::Word) {
+        words.push(token.text.to_ascii_lowercase());
+        rest = rest.accept(())?.0;
+    }
+    Ok((rest, Statement::Help(words)))
+}
+
+/// `QUIT`, `EXIT`, `Q`.
+pub(super) fn quit(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = alt((keyword("QUIT"), keyword("EXIT"), keyword("Q"))).parse(input)?;
+    Ok((rest, Statement::Quit))
+}

@@ -1,0 +1,125 @@
+//! Statements of MaxCompute that odpsh refuses by name.
+
+use super::token::{Token, TokenKind};
+
+/// Leading words of a statement, `*` for any one name, and what to call it.
+const KNOWN: &[(&str, &str)] = &[
+    ("TRUNCATE TABLE", "TRUNCATE TABLE"),
+    ("CLONE TABLE", "CLONE TABLE"),
+    ("UPDATE", "UPDATE"),
+    ("DELETE FROM", "DELETE"),
+    ("MERGE INTO", "MERGE INTO"),
+    ("LOAD", "LOAD"),
+    ("UNLOAD", "UNLOAD"),
+    ("EXPLAIN", "EXPLAIN"),
+    ("READ", "READ"),
+    ("COUNT", "COUNT"),
+    ("PURGE TABLE", "PURGE TABLE"),
+    ("PURGE ALL", "PURGE ALL"),
+    ("PURGE", "PURGE"),
+    ("SHOW RECYCLEBIN", "SHOW RECYCLEBIN"),
+    ("SHOW CREATE TABLE", "SHOW CREATE TABLE"),
+    ("SHOW FUNCTIONS", "SHOW FUNCTIONS"),
+    ("SHOW VIEWS", "SHOW VIEWS"),
+    ("SHOW COLUMNS", "SHOW COLUMNS"),
+    ("SHOW TBLPROPERTIES", "SHOW TBLPROPERTIES"),
+    ("SHOW FLAGS", "SHOW FLAGS"),
+    ("SHOW GRANTS", "SHOW GRANTS"),
+    ("SHOW ACL", "SHOW ACL"),
+    ("SHOW CHANGELOGS", "SHOW CHANGELOGS"),
+    ("SHOW SECURITYCONFIGURATION", "SHOW SECURITYCONFIGURATION"),
+    ("SHOW P", "SHOW P"),
+    ("SHOW INSTANCES", "SHOW INSTANCES"),
+    ("SHOW", "SHOW"),
+    ("LIST", "LIST"),
+    ("LS", "LS"),
+    ("CREATE VIEW", "CREATE VIEW"),
+    ("CREATE OR REPLACE VIEW", "CREATE OR REPLACE VIEW"),
+    ("CREATE OR REPLACE TABLE", "CREATE OR REPLACE TABLE"),
+    ("CREATE MATERIALIZED VIEW", "CREATE MATERIALIZED VIEW"),
+    ("CREATE EXTERNAL TABLE", "CREATE EXTERNAL TABLE"),
+    ("CREATE TEMPORARY TABLE", "CREATE TEMPORARY TABLE"),
+    ("CREATE FUNCTION", "CREATE FUNCTION"),
+    ("CREATE SCHEMA", "CREATE SCHEMA"),
+    ("CREATE ROLE", "CREATE ROLE"),
+    ("DROP VIEW", "DROP VIEW"),
+    ("DROP MATERIALIZED VIEW", "DROP MATERIALIZED VIEW"),
+    ("DROP FUNCTION", "DROP FUNCTION"),
+    ("DROP SCHEMA", "DROP SCHEMA"),
+    ("DROP ROLE", "DROP ROLE"),
+    ("DROP RESOURCE", "DROP RESOURCE"),
+    ("ALTER VIEW", "ALTER VIEW"),
+    ("ALTER TABLE * SET", "ALTER TABLE … SET"),
+    ("ALTER TABLE * UNSET", "ALTER TABLE … UNSET"),
+    ("ALTER TABLE * CHANGEOWNER", "ALTER TABLE … CHANGEOWNER"),
+    ("ALTER TABLE * TOUCH", "ALTER TABLE … TOUCH"),
+    ("ALTER TABLE * ENABLE", "ALTER TABLE … ENABLE LIFECYCLE"),
+    ("ALTER TABLE * DISABLE", "ALTER TABLE … DISABLE LIFECYCLE"),
+    ("ALTER TABLE * ADD COLUMN", "ALTER TABLE … ADD COLUMNS"),
+    ("ALTER TABLE * ADD COLUMNS", "ALTER TABLE … ADD COLUMNS"),
+    ("ALTER TABLE * DROP COLUMN", "ALTER TABLE … DROP COLUMNS"),
+    ("ALTER TABLE * DROP COLUMNS", "ALTER TABLE … DROP COLUMNS"),
+    ("ALTER TABLE * REPLACE COLUMNS", "ALTER TABLE … REPLACE COLUMNS"),
+    ("ALTER TABLE * CHANGE", "ALTER TABLE … CHANGE COLUMN"),
+    ("ALTER TABLE * RENAME COLUMN", "ALTER TABLE … RENAME COLUMN"),
+    ("ALTER TABLE * MERGE", "ALTER TABLE … MERGE"),
+    ("ALTER TABLE * COMPACT", "ALTER TABLE … COMPACT"),
+    ("ALTER TABLE * CONCATENATE", "ALTER TABLE … CONCATENATE"),
+    ("ALTER TABLE * EXCHANGE", "ALTER TABLE … EXCHANGE PARTITION"),
+    ("ALTER TABLE * PARTITION", "ALTER TABLE … PARTITION …"),
+    ("ALTER TABLE * CLUSTERED", "ALTER TABLE … CLUSTERED BY"),
+    ("DESC FUNCTION", "DESC FUNCTION"),
+    ("DESC PROJECT", "DESC PROJECT"),
+    ("GRANT", "GRANT"),
+    ("REVOKE", "REVOKE"),
+    ("ADD USER", "ADD USER"),
+    ("REMOVE USER", "REMOVE USER"),
+    ("ADD", "ADD"),
+    ("WHOAMI", "WHOAMI"),
+    ("TUNNEL", "TUNNEL"),
+    ("UNSET", "UNSET"),
+    ("SETENV", "SETENV"),
+    ("ALIAS", "ALIAS"),
+    ("HISTORY", "HISTORY"),
+    ("KILL", "KILL"),
+    ("STATUS", "STATUS"),
+    ("WAIT", "WAIT"),
+    ("EXPORT", "EXPORT"),
+    ("COST", "COST"),
+    ("ANALYZE", "ANALYZE"),
+    ("REDUCE", "REDUCE"),
+];
+
+/// What a statement is called that begins like one of [`KNOWN`].
+pub(super) fn name(tokens: &[Token<'_>]) -> Option<&'static str> {
+    let matches = |pattern: &str| {
+        let mut rest = tokens;
+        for word in pattern.split(' ') {
+            let Some((token, after)) = rest.split_first() else { return false };
+            rest = after;
+            if word == "*" {
+                while rest.len() > 1 && rest[0].text == "." {
+                    rest = &rest[2..];
+                }
+            } else if token.kind != TokenKind::Word || !token.text.eq_ignore_ascii_case(word) {
+                return false;
+            }
+        }
+        // One word alone may as well be a slip: `list` is no statement, `list users` is one.
+        pattern.contains(' ') || tokens.len() > 1 || matches!(pattern, "WHOAMI" | "HISTORY")
+    };
+    let broad = ["SHOW", "LIST", "LS", "ADD", "COUNT", "READ"];
+    KNOWN
+        .iter()
+        .find(|(pattern, _)| matches(pattern) && (!broad.contains(pattern) || looks_like_a_listing(tokens)))
+        .map(|(_, name)| *name)
+}
+
+/// `list users`, `ls functions`, `add jar x`: a broad word counts with a word of its family behind it.
+fn looks_like_a_listing(tokens: &[Token<'_>]) -> bool {
+    const FAMILY: [&str; 16] = [
+        "USERS", "ROLES", "FUNCTIONS", "RESOURCES", "PROJECTS", "INSTANCES", "JOBS", "VIEWS", "SCHEMAS", "JAR",
+        "FILE", "ARCHIVE", "PY", "PRINCIPALS", "LABEL", "PACKAGES",
+    ];
+    tokens.get(1).is_some_and(|token| FAMILY.iter().any(|word| token.text.eq_ignore_ascii_case(word)))
+}
