@@ -5,5 +5,8 @@ pub mod datatype;
 pub mod error;
 pub mod ids;
 pub mod store;
+pub mod timemachine;
+pub mod auth;
+pub mod engine;
 pub mod ast;
 pub mod parser;

@@ -1,0 +1,220 @@
+//! Queries, on DataFusion. The only module that names its planning.
+//!
+//! The text of a query comes from our parser; DataFusion's own SQL parser reads it under the dialect of
+//! [`dialect`], one pass rewrites it, and the tables it names are asked for one by one. Everything
+//! asynchronous ends here.
+
+mod dialect;
+mod failure;
+mod table;
+pub mod types;
+pub mod values;
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use chrono_tz::Tz;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider, TableProvider,
+};
+use datafusion::common::TableReference;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::{DFParserBuilder, Statement as EngineStatement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use futures::StreamExt;
+use tokio::runtime::Runtime;
+
+pub use table::{Part, SnapshotTable};
+
+use crate::ast::Query;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Deepest nesting of a query.
+const NESTING_MAX: usize = 120;
+const CATALOG: &str = "odpsh";
+
+/// The query engine of a session.
+#[derive(Default)]
+pub struct Engine {
+    runtime: OnceLock<Runtime>,
+    state: OnceLock<SessionState>,
+    /// Ctrl-C ends a running query.
+    interruptible: bool,
+}
+
+/// Finds a table for a query: project (`None` for the current one) and name.
+pub type Resolve<'a> = dyn FnMut(Option<&str>, &str) -> Result<Option<SnapshotTable>> + 'a;
+
+/// What a query is run under.
+pub struct Setting<'a> {
+    pub project: &'a str,
+    pub zone: Tz,
+    /// The store whose data files may be read; `None` where no table can be.
+    pub store: Option<&'a Arc<Store>>,
+}
+
+impl Engine {
+    pub fn new(interruptible: bool) -> Self {
+        Self { interruptible, ..Self::default() }
+    }
+
+    /// Runs `query`, giving its batches to `visit` as they come, and returns its schema.
+    ///
+    /// `begin` sees the schema before the first batch.
+    pub fn run(
+        &self,
+        query: &Query,
+        statement: &str,
+        setting: &Setting<'_>,
+        resolve: &mut Resolve<'_>,
+        begin: &mut dyn FnMut(&SchemaRef) -> Result<()>,
+        visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<SchemaRef> {
+        let text = padded(statement, query);
+        let runtime = self.runtime()?;
+        let failed = |error: DataFusionError| failure::translate(&error, &text);
+        let parsed = self.parse(&text).map_err(failed)??;
+        let state = self.state_for(&parsed, &text, setting, resolve)?;
+        let work = async {
+            let plan = state.statement_to_plan(parsed).await?;
+            let plan = state.create_physical_plan(&plan).await?;
+            execute_stream(plan, state.task_ctx())
+        };
+        let mut stream = self.interruptibly(runtime, work)?.map_err(failed)?;
+        let schema = stream.schema();
+        begin(&schema)?;
+        while let Some(batch) = self.interruptibly(runtime, stream.next())? {
+            visit(batch.map_err(failed)?)?;
+        }
+        Ok(schema)
+    }
+
+    fn parse(&self, text: &str) -> std::result::Result<Result<EngineStatement>, DataFusionError> {
+        let mut parser = DFParserBuilder::new(text)
+            .with_dialect(&dialect::OdpsDialect)
+            .with_recursion_limit(NESTING_MAX)
+            .build()?;
+        let mut statements = parser.parse_statements()?;
+        Ok(match (statements.pop_front(), statements.is_empty()) {
+            (Some(EngineStatement::Statement(statement)), true) => match *statement {
+                SqlStatement::Query(mut query) => {
+                    dialect::rewrite(&mut query);
+                    Ok(EngineStatement::Statement(Box::new(SqlStatement::Query(query))))
+                }
+                _ => Err(Error::not_supported("this statement as a query")),
+            },
+            _ => Err(Error::not_supported("this statement as a query")),
+        })
+    }
+
+    /// The engine's state with the tables of this query, and no others.
+    fn state_for(
+        &self,
+        statement: &EngineStatement,
+        text: &str,
+        setting: &Setting<'_>,
+        resolve: &mut Resolve<'_>,
+    ) -> Result<SessionState> {
+        let base = self.state.get_or_init(new_state);
+        let failed = |error: DataFusionError| failure::translate(&error, text);
+        let catalog = Arc::new(MemoryCatalogProvider::new());
+        let current: Arc<MemorySchemaProvider> = Arc::default();
+        catalog.register_schema(setting.project, Arc::clone(&current) as _).map_err(failed)?;
+        for reference in base.resolve_table_references(statement).map_err(failed)? {
+            let (project, name) = match &reference {
+                TableReference::Bare { table } => (None, table.as_ref()),
+                TableReference::Partial { schema, table } => (Some(schema.as_ref()), table.as_ref()),
+                TableReference::Full { .. } => {
+                    return Err(Error::not_supported("names with a schema, project.schema.table"));
+                }
+            };
+            let Some(found) = resolve(project, name)? else {
+                let error = Error::table_not_found(project.unwrap_or(setting.project), name);
+                return Err(match failure::place_of(text, name) {
+                    Some(at) => error.at(at),
+                    None => error,
+                });
+            };
+            let named = found.into_named(setting.zone.name()).map_err(failed)?;
+            let schema = match project.filter(|project| *project != setting.project) {
+                None => Arc::clone(&current) as Arc<dyn SchemaProvider>,
+                Some(project) => match catalog.schema(project) {
+                    Some(schema) => schema,
+                    None => {
+                        let schema: Arc<MemorySchemaProvider> = Arc::default();
+                        catalog.register_schema(project, Arc::clone(&schema) as _).map_err(failed)?;
+                        schema
+                    }
+                },
+            };
+            schema.register_table(name.to_owned(), named as Arc<dyn TableProvider>).map_err(failed)?;
+        }
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), catalog);
+        let mut config = base.config().clone().with_default_catalog_and_schema(CATALOG, setting.project);
+        config.options_mut().execution.time_zone = Some(setting.zone.name().to_owned());
+        if let Some(store) = setting.store {
+            let url = url::parse(table::DATA_URL);
+            base.runtime_env().register_object_store(&url, Arc::clone(store.objects()) as _);
+        }
+        Ok(SessionStateBuilder::new_from_existing(base.clone())
+            .with_config(config)
+            .with_catalog_list(Arc::new(catalogs))
+            .build())
+    }
+
+    fn runtime(&self) -> Result<&Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("odpsh-query")
+            .build()
+            .map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+
+    /// Waits for `work`, or for Ctrl-C where that is to end it.
+    fn interruptibly<T>(&self, runtime: &Runtime, work: impl Future<Output = T>) -> Result<T> {
+        runtime.block_on(async {
+            if !self.interruptible {
+                return Ok(work.await);
+            }
+            tokio::select! {
+                outcome = work => Ok(outcome),
+                _ = tokio::signal::ctrl_c() => Err(Error::cancelled()),
+            }
+        })
+    }
+}
+
+fn new_state() -> SessionState {
+    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    options.execution.parquet.pushdown_filters = true;
+    options.sql_parser.enable_options_value_normalization = false;
+    SessionStateBuilder::new().with_config(config).with_default_features().build()
+}
+
+/// The query alone, at the same line and column as in its statement.
+fn padded(statement: &str, query: &Query) -> String {
+    let before = statement.get(..query.at.0).unwrap_or_default();
+    let blank = before.chars().map(|c| if c == '\n' { '\n' } else { ' ' });
+    blank.chain(query.text.chars()).collect()
+}
+
+mod url {
+    /// An address of this program's own.
+    pub(super) fn parse(text: &str) -> ::url::Url {
+        ::url::Url::parse(text).expect("the address is a constant")
+    }
+}

@@ -1,0 +1,83 @@
+//! What is listed.
+
+use std::collections::HashMap;
+
+use super::retention::Window;
+use crate::catalog::{Catalog, Operation, Partition, SpecText, Table};
+use crate::error::Result;
+use crate::ids::{Lsn, PartitionId, TableId};
+
+/// A row of `show history for tables`.
+#[derive(Clone, Debug)]
+pub struct TableRow {
+    pub id: TableId,
+    pub table: Table,
+}
+
+/// A row of `show history for table`.
+#[derive(Clone, Debug)]
+pub struct HistoryRow {
+    /// `None` for the table itself.
+    pub partition: Option<PartitionId>,
+    pub object_id: String,
+    pub object_name: String,
+    pub lsn: Lsn,
+    pub committed_at_ms: i64,
+    pub operation: Operation,
+}
+
+/// The tables of a project, live and in backup state, by name, then creation time.
+pub fn listed_tables(catalog: Catalog<'_>, project: &str, window: Window) -> Result<Vec<TableRow>> {
+    let live = catalog.live_tables(project)?;
+    let dropped = catalog.dropped_tables(project, None)?;
+    let kept = dropped.into_iter().filter(|(_, table)| is_kept(table.dropped_at_ms, window));
+    let mut rows: Vec<TableRow> = live.into_iter().chain(kept).map(|(id, table)| TableRow { id, table }).collect();
+    rows.sort_by(|a, b| {
+        (&a.table.name, a.table.created_at_ms, a.table.dropped_at_ms.is_none(), a.id).cmp(&(
+            &b.table.name,
+            b.table.created_at_ms,
+            b.table.dropped_at_ms.is_none(),
+            b.id,
+        ))
+    });
+    Ok(rows)
+}
+
+/// Whether an object that was dropped at that time, or is live, is still there.
+pub(super) fn is_kept(dropped_at_ms: Option<i64>, window: Window) -> bool {
+    dropped_at_ms.is_none_or(|dropped| window.keeps(dropped))
+}
+
+/// The rows of a table that are kept, by LSN.
+pub fn table_history(catalog: Catalog<'_>, id: TableId, table: &Table, window: Window) -> Result<Vec<HistoryRow>> {
+    let versions = catalog.versions(id)?;
+    let mut superseded_at: Vec<Option<i64>> = vec![None; versions.len()];
+    let mut last_of: HashMap<Option<PartitionId>, usize> = HashMap::new();
+    for (position, (_, version)) in versions.iter().enumerate() {
+        if let Some(before) = last_of.insert(version.partition, position) {
+            superseded_at[before] = Some(version.committed_at_ms);
+        }
+    }
+    let partitions: HashMap<PartitionId, Partition> = catalog.partitions(id)?.into_iter().collect();
+    for (object, position) in last_of {
+        let partition_dropped = object.and_then(|id| partitions.get(&id)?.dropped_at_ms);
+        superseded_at[position] = partition_dropped.or(table.dropped_at_ms);
+    }
+    let schema = catalog.schema(id, table.schema)?;
+    let name = |object: Option<PartitionId>| match object.and_then(|id| partitions.get(&id)) {
+        Some(partition) => {
+            SpecText { columns: &schema.partition_columns, values: &partition.values }.to_string()
+        }
+        None => table.name.clone(),
+    };
+    let kept = versions.into_iter().zip(superseded_at).filter(|(_, superseded)| is_kept(*superseded, window));
+    let rows = kept.map(|((lsn, version), _)| HistoryRow {
+        partition: version.partition,
+        object_id: version.partition.map_or_else(|| id.to_string(), |partition| partition.to_string()),
+        object_name: name(version.partition),
+        lsn,
+        committed_at_ms: version.committed_at_ms,
+        operation: version.operation,
+    });
+    Ok(rows.collect())
+}

@@ -1,0 +1,21 @@
+//! The rules of history: what is kept, what is listed, which version answers to an LSN.
+//!
+//! A history row stops being current when the next row of its object is written or its object is
+//! dropped; from then on it is kept for the project's retention. What is not kept is neither listed nor
+//! restorable nor readable, whether or not its bytes are still there: every answer here is a function
+//! of the records and the statement's own `now`.
+//!
+//! ```text
+//! object   row 4 ---------- row 7 ------------------ (current)
+//! kept     ....[ from the time of row 7, for the retention ]
+//! ```
+
+mod choose;
+mod history;
+mod refusal;
+mod retention;
+
+pub use choose::{Chosen, PartitionAt, exact_version, find_incarnation, partition_at, state_at};
+pub use history::{HistoryRow, TableRow, listed_tables, table_history};
+pub use refusal::Refusal;
+pub use retention::{RETENTION_KEY, Window, change_retention, parse_retention};
