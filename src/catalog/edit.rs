@@ -74,9 +74,9 @@ pub struct TableEdit<'a> {
 
 impl<'a> TableEdit<'a> {
     /// Begins to change a table; the commit fails if somebody else changes it first.
-    pub fn open(batch: &mut Batch<'_>, author: &'a Author, id: TableId, table: Table) -> Result<Self, StoreError> {
-        batch.expect_unchanged(Key::Table(id))?;
-        Ok(Self { author, id, table })
+    pub fn open(batch: &mut Batch<'_>, author: &'a Author, id: TableId, table: Table) -> Self {
+        batch.expect_record(Key::Table(id), &table);
+        Self { author, id, table }
     }
 
     /// Begins a new table with its CREATE row. `content` is what it is created with, which costs one

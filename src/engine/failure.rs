@@ -1,7 +1,5 @@
 //! DataFusion's errors in the words of MaxCompute.
 
-use std::error::Error as _;
-
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 

@@ -69,6 +69,12 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Makes the commit fail with a conflict unless `key` still holds `record`.
+    pub fn expect_record<R: Record>(&mut self, key: Key, record: &R) {
+        let value = codec::encode(&key.encode(), record);
+        self.expected.push((key, codec::stored_checksum(&value)));
+    }
+
     /// A writer of segments for this batch; give its result to [`Batch::finish_segments`].
     pub fn segment_writer(&self) -> SegmentWriter<'a> {
         SegmentWriter::new(self.store)

@@ -65,7 +65,6 @@ pub(crate) struct Place {
 /// The open log.
 pub(crate) struct Log {
     dir: PathBuf,
-    disk: Arc<dyn Disk>,
     file: Box<dyn DiskFile>,
     base: CommitNumber,
     place: Place,
@@ -120,7 +119,6 @@ impl Log {
         let place = Place { commit: base, chain, frame_offset: 0, end_offset: FILE_HEADER };
         Ok(Self {
             dir: dir.to_path_buf(),
-            disk: Arc::clone(disk),
             file,
             base,
             place,

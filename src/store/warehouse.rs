@@ -24,7 +24,7 @@ pub struct Warehouse {
     dir: PathBuf,
     seam: Arc<Seam>,
     lock: WarehouseLock,
-    store: OnceLock<Store>,
+    store: OnceLock<Arc<Store>>,
 }
 
 impl Warehouse {
@@ -52,22 +52,27 @@ impl Warehouse {
     }
 
     /// The store inside: verified and recovered when this is first called.
-    pub fn store(&self) -> Result<&Store, StoreError> {
+    pub fn store(&self) -> Result<&Arc<Store>, StoreError> {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
         let store = recovery::open(&self.dir, Arc::clone(&self.seam), self.lock.last_owner())?;
         self.lock.sync()?;
-        Ok(self.store.get_or_init(|| store))
+        Ok(self.store.get_or_init(|| Arc::new(store)))
     }
 
     /// Makes everything durable and gives the warehouse back.
     pub fn close(self) -> Result<(), StoreError> {
         match self.store.into_inner() {
-            Some(store) => match store.close()? {
-                Some(commit) => self.lock.release(LastOwner::Closed(commit)),
-                None => self.lock.release(LastOwner::Unknown),
-            },
+            Some(store) => {
+                store.sync()?;
+                // A scan that still holds the store keeps it from closing in order; the next open checks.
+                let closed = match Arc::try_unwrap(store) {
+                    Ok(store) => store.close()?,
+                    Err(_) => None,
+                };
+                self.lock.release(closed.map_or(LastOwner::Unknown, LastOwner::Closed))
+            }
             None => {
                 let last = self.lock.last_owner();
                 self.lock.release(last)

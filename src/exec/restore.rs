@@ -1,0 +1,510 @@
+//! RESTORE TABLE, in all its forms. Manual page: "Backup and restoration".
+//!
+//! A restore moves no rows: it appends versions that point at old snapshots. Everything it touches is
+//! checked before the first row is added, and committed at once.
+
+use super::Outcome;
+use crate::ast::{ObjectName, Part, Restore};
+use crate::catalog::edit::{Author, NewRow, TableEdit};
+use crate::catalog::{Catalog, Operation, Partition, Schema, SpecText, Table, Version};
+use crate::error::{Error, Result};
+use crate::ids::{Lsn, PartitionId, TableId};
+use crate::plan::{Context, matches_values, partial_values};
+use crate::store::{Batch, Key, Snapshot};
+use crate::timemachine::{
+    Chosen, PartitionAt, Refusal, Window, exact_version, find_incarnation, partition_at, state_at, table_history,
+};
+
+pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
+    let project = cx.project_of(&restore.source.table)?;
+    let work = Work { cx, catalog: cx.catalog()?, window: cx.window(&project)?, author: cx.author(), project };
+    let source = work.find_source(&restore)?;
+    let is_live = source.table.dropped_at_ms.is_none();
+    match (restore.lsn, restore.parts.is_empty(), restore.new_name) {
+        (None, true, new_name) if !is_live => work.undrop(source, new_name.as_ref()),
+        (None, true, _) => Err(Refusal::NotDropped(source.table.name).into()),
+        (_, false, _) if !is_live && restore.lsn.is_none() => {
+            Err(Refusal::WrongForm("the table is dropped, restore it before its partitions").into())
+        }
+        (Some(_), _, _) if !is_live => Err(Refusal::StillDropped(source.table.name).into()),
+        (None, false, None) => work.undrop_partitions(source, &restore.parts),
+        (None, false, Some(_)) => Err(Refusal::WrongForm("partitions need TO LSN to be restored as a new table").into()),
+        (Some(lsn), true, None) => work.table_to_lsn(source, lsn),
+        (Some(lsn), false, None) => work.partitions_to_lsn(source, &restore.parts, lsn),
+        (Some(lsn), _, Some(new_name)) => {
+            let target_project = cx.project_of(&new_name)?;
+            let same = target_project == work.project && new_name.name.text == source.table.name;
+            match (same, restore.parts.is_empty()) {
+                (true, true) => work.table_to_lsn(source, lsn),
+                (true, false) => work.partitions_to_lsn(source, &restore.parts, lsn),
+                (false, _) => work.restore_as(source, &restore.parts, lsn, &target_project, &new_name.name.text),
+            }
+        }
+    }
+}
+
+/// A table incarnation with its current schema.
+struct Incarnation {
+    id: TableId,
+    table: Table,
+    schema: Schema,
+}
+
+/// What a partition is to become, and where that comes from.
+struct Piece {
+    id: PartitionId,
+    partition: Partition,
+    chosen: Chosen,
+}
+
+struct Work<'a> {
+    cx: &'a Context<'a>,
+    catalog: Catalog<'a>,
+    window: Window,
+    author: Author,
+    project: String,
+}
+
+impl Work<'_> {
+    /// The incarnation the statement means.
+    fn find_source(&self, restore: &Restore) -> Result<Incarnation> {
+        let name = &restore.source.table.name;
+        if let Some(id) = restore.source.id {
+            let known = self.catalog.table(id)?;
+            let named = known.filter(|table| table.project == self.project && table.name == name.text);
+            let Some(table) = named else { return Err(Refusal::UnknownTableId(id).into()) };
+            if table.dropped_at_ms.is_some_and(|dropped| !self.window.keeps(dropped)) {
+                return Err(Refusal::NoBackup(table.name).into());
+            }
+            return self.incarnation(id, table);
+        }
+        let Some((id, table)) = find_incarnation(self.catalog, &self.project, &name.text, None, self.window)? else {
+            return Err(Error::table_not_found(&self.project, &name.text).at(name.at.0));
+        };
+        if table.dropped_at_ms.is_some() && restore.lsn.is_none() {
+            let mut ids = Vec::new();
+            for (id, table) in self.catalog.dropped_tables(&self.project, Some(&name.text))? {
+                if table.dropped_at_ms.is_some_and(|dropped| self.window.keeps(dropped)) {
+                    ids.push(id.to_string());
+                }
+            }
+            if ids.len() > 1 {
+                return Err(Refusal::SeveralDropped(name.text.clone(), ids.join(", ")).into());
+            }
+        }
+        self.incarnation(id, table)
+    }
+
+    fn incarnation(&self, id: TableId, table: Table) -> Result<Incarnation> {
+        let schema = self.catalog.schema(id, table.schema)?;
+        Ok(Incarnation { id, table, schema })
+    }
+
+    fn begin(&self) -> Result<Batch<'_>> {
+        Ok(self.cx.store()?.begin())
+    }
+
+    fn done(&self, edit: TableEdit<'_>, mut batch: Batch<'_>) -> Result<Outcome> {
+        edit.finish(&mut batch);
+        self.cx.commit(batch, &self.author)?;
+        Ok(Outcome::Done)
+    }
+
+    /// `restore table t('id'='…')`: the table as it was when it was dropped, its partitions too.
+    fn undrop(&self, source: Incarnation, new_name: Option<&ObjectName>) -> Result<Outcome> {
+        let name = match new_name {
+            Some(new_name) if self.cx.project_of(new_name)? != self.project => {
+                return Err(Refusal::WrongForm("a dropped table comes back in its own project").into());
+            }
+            Some(new_name) => new_name.name.text.clone(),
+            None => source.table.name.clone(),
+        };
+        if self.catalog.live_table(&self.project, &name)?.is_some() {
+            return Err(Refusal::NameTaken(name).into());
+        }
+        let mut batch = self.begin()?;
+        let before = self.last_content(source.id, source.table.head)?;
+        let partitions = if source.table.partitioned { self.catalog.live_partitions(source.id)? } else { Vec::new() };
+        let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
+        edit.revive_table(&mut batch, &name, restored(Operation::Restore, before, source.id, 0))?;
+        for (id, mut partition) in partitions {
+            let lsn = partition.head;
+            let version = self.catalog.require_version(source.id, lsn)?;
+            let row = restored(Operation::Restore, Some((lsn, version)), source.id, 0);
+            edit.add_partition_row(&mut batch, id, &mut partition, row);
+        }
+        self.done(edit, batch)
+    }
+
+    /// The content an object had before the DROP row at `head`.
+    fn last_content(&self, table: TableId, head: Lsn) -> Result<Option<(Lsn, Version)>> {
+        let Some(lsn) = self.catalog.require_version(table, head)?.previous else { return Ok(None) };
+        let version = self.catalog.require_version(table, lsn)?;
+        Ok(version.content.is_some().then_some((lsn, version)))
+    }
+
+    /// `restore table t partition('id'='…') …`: dropped partitions as they were when they were dropped.
+    fn undrop_partitions(&self, source: Incarnation, parts: &[Part]) -> Result<Outcome> {
+        self.check_partitioned(&source)?;
+        let mut pieces: Vec<(PartitionId, Partition)> = Vec::new();
+        for part in parts {
+            let (id, partition) = match part {
+                Part::Id { id, .. } => match self.catalog.partition(source.id, *id)? {
+                    Some(partition) => (*id, partition),
+                    None => return Err(Refusal::UnknownPartitionId(*id).into()),
+                },
+                Part::Spec(_) => {
+                    return Err(Refusal::WrongForm(
+                        "a dropped partition is restored by its id, a live one needs TO LSN",
+                    )
+                    .into());
+                }
+            };
+            let spec = self.spec(&source.schema, &partition);
+            let Some(dropped) = partition.dropped_at_ms else { return Err(Refusal::PartitionTaken(spec).into()) };
+            if !self.window.keeps(dropped) {
+                return Err(Refusal::NoBackup(spec).into());
+            }
+            let twice = pieces.iter().any(|(_, other)| other.values == partition.values);
+            if twice {
+                return Err(Refusal::NamedTwice(spec).into());
+            }
+            if self.catalog.live_partition(source.id, &partition.values)?.is_some() {
+                return Err(Refusal::PartitionTaken(spec).into());
+            }
+            pieces.push((id, partition));
+        }
+        let mut batch = self.begin()?;
+        let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
+        for (id, partition) in pieces {
+            let before = self.last_content(source.id, partition.head)?;
+            let row = restored(Operation::Restore, before, source.id, 0);
+            edit.revive_partition(&mut batch, id, partition, row)?;
+        }
+        self.done(edit, batch)
+    }
+
+    /// `restore table t to LSN 'n'`.
+    fn table_to_lsn(&self, source: Incarnation, lsn: Lsn) -> Result<Outcome> {
+        if source.table.partitioned {
+            return self.partitioned_table_to_lsn(source, lsn);
+        }
+        let version = exact_version(self.catalog, source.id, &source.table, lsn, self.window)?;
+        let rows_removed = self.current_rows(source.id, source.table.head)?;
+        let mut batch = self.begin()?;
+        let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
+        edit.table.schema = version.schema;
+        edit.add_table_row(&mut batch, restored(Operation::Overwrite, Some((lsn, version)), source.id, rows_removed));
+        self.done(edit, batch)
+    }
+
+    fn current_rows(&self, table: TableId, head: Lsn) -> Result<u64> {
+        Ok(self.catalog.require_version(table, head)?.content.map_or(0, |content| content.row_count))
+    }
+
+    /// The whole partitioned table as it stood at `lsn`: partitions made since go, dropped ones come
+    /// back, changed ones change back, the others are left alone.
+    fn partitioned_table_to_lsn(&self, source: Incarnation, lsn: Lsn) -> Result<Outcome> {
+        let schema = self.check_point(&source, lsn)?;
+        let pieces = self.state_of_all(&source, lsn)?;
+        let mut batch = self.begin()?;
+        let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table.clone());
+        if schema != source.table.schema {
+            edit.table.schema = schema;
+            edit.add_table_row(&mut batch, NewRow::bare(Operation::Alter));
+        }
+        for (id, partition) in self.catalog.live_partitions(source.id)? {
+            if !pieces.iter().any(|piece| piece.id == id) {
+                edit.drop_partition(&mut batch, self.catalog, id, partition)?;
+            }
+        }
+        for Piece { id, mut partition, chosen } in pieces {
+            let content = chosen.version.content.clone();
+            if partition.dropped_at_ms.is_some() {
+                let row = restored(Operation::Restore, Some((chosen.lsn, chosen.version)), source.id, 0);
+                edit.revive_partition(&mut batch, id, partition, row)?;
+                continue;
+            }
+            let current = self.catalog.require_version(source.id, partition.head)?;
+            if current.content == content {
+                continue;
+            }
+            let rows_removed = current.content.map_or(0, |content| content.row_count);
+            let row = restored(Operation::Overwrite, Some((chosen.lsn, chosen.version)), source.id, rows_removed);
+            edit.add_partition_row(&mut batch, id, &mut partition, row);
+        }
+        self.done(edit, batch)
+    }
+
+    /// Whether a partitioned table can go back to `lsn`, and the schema it had there.
+    fn check_point(&self, source: &Incarnation, lsn: Lsn) -> Result<u32> {
+        let listed = table_history(self.catalog, source.id, &source.table, self.window)?;
+        let first = listed.first().map_or(source.table.last_lsn, |row| row.lsn);
+        if lsn < first || lsn > source.table.last_lsn {
+            return Err(Refusal::UnknownLsn(lsn).into());
+        }
+        let mut schema = source.table.schema;
+        let mut at_table = None;
+        self.catalog.object_lsns(source.id, None, crate::store::Order::Descending, lsn, |lsn| {
+            at_table = Some(lsn);
+            std::ops::ControlFlow::Break(())
+        })?;
+        if let Some(row) = at_table {
+            let version = self.catalog.require_version(source.id, row)?;
+            if version.operation == Operation::Drop {
+                return Err(Refusal::NoContent(lsn, version.operation).into());
+            }
+            schema = version.schema;
+        }
+        Ok(schema)
+    }
+
+    /// Every partition that existed at `lsn`, with the version it had, in spec order.
+    fn state_of_all(&self, source: &Incarnation, lsn: Lsn) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for (id, partition) in self.catalog.partitions(source.id)? {
+            let spec = self.spec(&source.schema, &partition);
+            let at = state_at(self.catalog, (source.id, &source.table), (id, &partition), lsn, self.window, &spec)?;
+            if let PartitionAt::Present(chosen) = at {
+                let gone = partition.dropped_at_ms.is_some_and(|dropped| !self.window.keeps(dropped));
+                if gone {
+                    return Err(Refusal::NoBackup(spec).into());
+                }
+                pieces.push(Piece { id, partition, chosen });
+            }
+        }
+        pieces.sort_by(|a, b| a.partition.values.cmp(&b.partition.values));
+        Ok(pieces)
+    }
+
+    /// `restore table t partition(…) … to LSN 'n'`.
+    fn partitions_to_lsn(&self, source: Incarnation, parts: &[Part], lsn: Lsn) -> Result<Outcome> {
+        let pieces = self.named_pieces(&source, parts, lsn)?;
+        let mut batch = self.begin()?;
+        let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
+        for Piece { id, mut partition, chosen } in pieces {
+            let rows_removed = self.current_rows(source.id, partition.head)?;
+            let row = restored(Operation::Overwrite, Some((chosen.lsn, chosen.version)), source.id, rows_removed);
+            edit.add_partition_row(&mut batch, id, &mut partition, row);
+        }
+        self.done(edit, batch)
+    }
+
+    /// The live partitions the statement names, with their versions at `lsn`, in the order written.
+    fn named_pieces(&self, source: &Incarnation, parts: &[Part], lsn: Lsn) -> Result<Vec<Piece>> {
+        self.check_partitioned(source)?;
+        if lsn > source.table.last_lsn {
+            return Err(Refusal::UnknownLsn(lsn).into());
+        }
+        let mut pieces: Vec<Piece> = Vec::new();
+        for part in parts {
+            for (id, partition) in self.live_partitions_of(source, part)? {
+                let spec = self.spec(&source.schema, &partition);
+                if pieces.iter().any(|piece| piece.id == id) {
+                    return Err(Refusal::NamedTwice(spec).into());
+                }
+                let table = (source.id, &source.table);
+                let chosen = partition_at(self.catalog, table, (id, &partition), lsn, self.window, &spec)?;
+                if chosen.is_later {
+                    self.cx.note(format!(
+                        "WARNING: partition {spec} was created after LSN {lsn}; its first LSN {} is taken",
+                        chosen.lsn
+                    ));
+                } else if chosen.lsn != lsn {
+                    self.cx.note(format!("partition {spec}: LSN {} is taken for LSN {lsn}", chosen.lsn));
+                }
+                pieces.push(Piece { id, partition, chosen });
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn live_partitions_of(&self, source: &Incarnation, part: &Part) -> Result<Vec<(PartitionId, Partition)>> {
+        match part {
+            Part::Id { id, .. } => match self.catalog.partition(source.id, *id)? {
+                None => Err(Refusal::UnknownPartitionId(*id).into()),
+                Some(partition) if partition.dropped_at_ms.is_some() => {
+                    Err(Refusal::StillDropped(self.spec(&source.schema, &partition)).into())
+                }
+                Some(partition) => Ok(vec![(*id, partition)]),
+            },
+            Part::Spec(spec) => {
+                let wanted = partial_values(&source.schema, spec)?;
+                let values: Option<Vec<String>> = wanted.iter().cloned().collect();
+                let found = match values {
+                    Some(values) => match self.catalog.live_partition(source.id, &values)? {
+                        Some(id) => vec![(id, self.catalog.require_partition(source.id, id)?)],
+                        None => Vec::new(),
+                    },
+                    None => {
+                        let mut live = self.catalog.live_partitions(source.id)?;
+                        live.retain(|(_, partition)| matches_values(&wanted, &partition.values));
+                        live
+                    }
+                };
+                if found.is_empty() {
+                    let shown: Vec<String> =
+                        spec.values.iter().map(|(name, value)| format!("{}={value}", name.text)).collect();
+                    return Err(Refusal::PartitionNotFound(shown.join("/")).into());
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// `restore table t [partition(…) …] to LSN 'n' as u`.
+    fn restore_as(&self, source: Incarnation, parts: &[Part], lsn: Lsn, project: &str, name: &str) -> Result<Outcome> {
+        let (content, pieces, schema) = if source.table.partitioned {
+            let (pieces, schema) = if parts.is_empty() {
+                let schema = self.check_point(&source, lsn)?;
+                (self.state_of_all(&source, lsn)?, self.catalog.schema(source.id, schema)?)
+            } else {
+                (self.named_pieces(&source, parts, lsn)?, source.schema.clone())
+            };
+            (None, pieces, schema)
+        } else {
+            if !parts.is_empty() {
+                self.check_partitioned(&source)?;
+            }
+            let version = exact_version(self.catalog, source.id, &source.table, lsn, self.window)?;
+            let schema = self.catalog.schema(source.id, version.schema)?;
+            (Some((lsn, version)), Vec::new(), schema)
+        };
+        match self.catalog.live_table(project, name)? {
+            Some((id, table)) => {
+                let target = self.incarnation(id, table)?;
+                if !schema.is_same_as(&target.schema) || schema.partition_columns.is_empty() == target.table.partitioned {
+                    return Err(Refusal::SchemaDiffers(json(&schema), json(&target.schema)).into());
+                }
+                self.restore_onto(&source, target, content, pieces, &schema, parts.is_empty())
+            }
+            None => self.restore_as_new(&source, content, pieces, &schema, project, name),
+        }
+    }
+
+    /// Onto a table that is there, with the same schema. A whole restore makes it equal to the source;
+    /// one of named partitions leaves the others alone.
+    fn restore_onto(
+        &self,
+        source: &Incarnation,
+        target: Incarnation,
+        content: Option<(Lsn, Version)>,
+        pieces: Vec<Piece>,
+        schema: &Schema,
+        is_whole: bool,
+    ) -> Result<Outcome> {
+        let mut batch = self.begin()?;
+        let mut edit = TableEdit::open(&mut batch, &self.author, target.id, target.table);
+        let column_ids = |schema: &Schema| schema.columns.iter().map(|column| column.id).collect::<Vec<_>>();
+        if column_ids(schema) != column_ids(&target.schema) {
+            // The segments name their columns by the source's ids.
+            if !is_whole {
+                return Err(Refusal::SchemaDiffers(json(schema), json(&target.schema)).into());
+            }
+            edit.table.schema += 1;
+            batch.put(&Key::Schema { table: target.id, schema: edit.table.schema }, schema);
+        }
+        if let Some(content) = content {
+            let rows_removed = self.current_rows(target.id, edit.table.head)?;
+            edit.add_table_row(&mut batch, restored(Operation::Overwrite, Some(content), source.id, rows_removed));
+        }
+        if is_whole {
+            for (id, partition) in self.catalog.live_partitions(target.id)? {
+                if !pieces.iter().any(|piece| piece.partition.values == partition.values) {
+                    edit.drop_partition(&mut batch, self.catalog, id, partition)?;
+                }
+            }
+        }
+        for Piece { partition: from, chosen, .. } in pieces {
+            let content = Some((chosen.lsn, chosen.version));
+            match self.catalog.live_partition(target.id, &from.values)? {
+                Some(id) => {
+                    let mut partition = self.catalog.require_partition(target.id, id)?;
+                    let rows_removed = self.current_rows(target.id, partition.head)?;
+                    let row = restored(Operation::Overwrite, content, source.id, rows_removed);
+                    edit.add_partition_row(&mut batch, id, &mut partition, row);
+                }
+                None => {
+                    let id = self.cx.new_partition_id(&mut batch);
+                    edit.create_partition(&mut batch, id, from.values, restored(Operation::Create, content, source.id, 0))?;
+                }
+            }
+        }
+        self.done(edit, batch)
+    }
+
+    fn restore_as_new(
+        &self,
+        source: &Incarnation,
+        content: Option<(Lsn, Version)>,
+        pieces: Vec<Piece>,
+        schema: &Schema,
+        project: &str,
+        name: &str,
+    ) -> Result<Outcome> {
+        let mut batch = self.begin()?;
+        let now_ms = self.author.now_ms;
+        let table = Table {
+            project: project.to_owned(),
+            name: name.to_owned(),
+            owner: self.cx.user.to_owned(),
+            comment: source.table.comment.clone(),
+            lifecycle_days: source.table.lifecycle_days,
+            properties: source.table.properties.clone(),
+            partitioned: source.table.partitioned,
+            schema: 1,
+            created_at_ms: now_ms,
+            ddl_at_ms: now_ms,
+            modified_at_ms: now_ms,
+            last_row_at_ms: now_ms,
+            dropped_at_ms: None,
+            last_lsn: Lsn(0),
+            head: Lsn(0),
+        };
+        let id = self.cx.new_table_id(&mut batch);
+        let content = content.map(|content| restored(Operation::Create, Some(content), source.id, 0));
+        let mut edit = TableEdit::create(&mut batch, &self.author, id, table, schema, content)?;
+        for Piece { partition, chosen, .. } in pieces {
+            let id = self.cx.new_partition_id(&mut batch);
+            let row = restored(Operation::Create, Some((chosen.lsn, chosen.version)), source.id, 0);
+            edit.create_partition(&mut batch, id, partition.values, row)?;
+        }
+        self.done(edit, batch)
+    }
+
+    fn check_partitioned(&self, source: &Incarnation) -> Result<()> {
+        match source.table.partitioned {
+            true => Ok(()),
+            false => Err(Refusal::NotPartitioned(source.table.name.clone()).into()),
+        }
+    }
+
+    fn spec(&self, schema: &Schema, partition: &Partition) -> String {
+        SpecText { columns: &schema.partition_columns, values: &partition.values }.to_string()
+    }
+}
+
+/// A row whose content is that of an old version. Without one the row has none: the rows of a
+/// partitioned table itself.
+fn restored(operation: Operation, from: Option<(Lsn, Version)>, table: TableId, rows_removed: u64) -> NewRow {
+    match from {
+        Some((lsn, version)) => {
+            let content: Snapshot = version.content.unwrap_or_default();
+            NewRow::content(operation, content, rows_removed).from(table, lsn)
+        }
+        None => NewRow::bare(operation),
+    }
+}
+
+/// The columns of a schema as the documented message shows them.
+fn json(schema: &Schema) -> String {
+    let columns = schema.all_columns().map(|column| {
+        serde_json::json!({
+            "comment": column.comment.as_deref().unwrap_or_default(),
+            "id": "",
+            "name": column.name,
+            "type": column.data_type.to_string(),
+        })
+    });
+    serde_json::Value::Array(columns.collect()).to_string()
+}
