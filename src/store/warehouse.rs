@@ -61,6 +61,11 @@ impl Warehouse {
         Ok(self.store.get_or_init(|| Arc::new(store)))
     }
 
+    /// The store, if it has been opened.
+    pub fn opened(&self) -> Option<&Arc<Store>> {
+        self.store.get()
+    }
+
     /// Makes everything durable and gives the warehouse back.
     pub fn close(self) -> Result<(), StoreError> {
         match self.store.into_inner() {

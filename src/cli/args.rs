@@ -1,0 +1,77 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::render::Format;
+
+/// A local MaxCompute: statements in, versions kept, any version back at once.
+#[derive(Debug, Parser)]
+#[command(name = "odpsh", version, about)]
+pub struct Args {
+    /// The warehouse folder, made on first use [default: ~/.odpsh/warehouse]
+    #[arg(long, env = "ODPSH_WAREHOUSE", value_name = "DIR")]
+    pub warehouse: Option<PathBuf>,
+
+    /// The current project, made on first use
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub project: String,
+
+    /// Run these statements and end
+    #[arg(short = 'e', value_name = "SQL", conflicts_with = "file")]
+    pub statements: Option<String>,
+
+    /// Run the statements of this file and end
+    #[arg(short = 'f', value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// How results are written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: FormatName,
+
+    /// The same as --format csv
+    #[arg(short = 'M')]
+    pub machine: bool,
+
+    /// What a failed statement does to those behind it [default: stop for -e and -f, continue for a pipe]
+    #[arg(long, value_enum)]
+    pub on_error: Option<OnError>,
+
+    /// How long to wait for another process that holds the warehouse, in seconds
+    #[arg(long, default_value_t = 10, value_name = "S")]
+    pub lock_timeout: u64,
+
+    /// Answer yes to questions of the terminal
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Controlled clock: time starts here, steps a second per statement, and ids are counted
+    #[arg(long, value_name = "yyyy-MM-dd HH:mm:ss")]
+    pub clock: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    #[default]
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    Stop,
+    Continue,
+}
+
+impl Args {
+    pub fn format(&self) -> Format {
+        match self.format {
+            _ if self.machine => Format::Csv,
+            FormatName::Table => Format::Table,
+            FormatName::Csv => Format::Csv,
+            FormatName::Json => Format::Json,
+        }
+    }
+}

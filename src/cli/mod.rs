@@ -1,0 +1,135 @@
+//! The program: arguments, environment, batch modes, exit status.
+//!
+//! The only module that reads the environment, the home folder and the arguments.
+
+mod args;
+mod batch;
+mod runner;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono_tz::Tz;
+use clap::Parser;
+
+pub use args::{Args, OnError};
+pub use runner::{Flow, Runner};
+
+use crate::clock::{Clock, ControlledClock, SystemClock};
+use crate::error::Error;
+use crate::render;
+use crate::repl;
+use crate::session::{Session, Start};
+use crate::store::{Seam, Warehouse};
+
+/// All statements succeeded.
+const SUCCESS: u8 = 0;
+/// Some statement failed.
+const FAILURE: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+/// Runs the program and returns its exit status.
+pub fn run() -> anyhow::Result<u8> {
+    let args = Args::parse();
+    match run_with(&args) {
+        // Whoever read our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(SUCCESS),
+        outcome => outcome,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run_with(args: &Args) -> anyhow::Result<u8> {
+    let zone = local_zone();
+    let clock: Box<dyn Clock> = match &args.clock {
+        None => Box::new(SystemClock),
+        Some(text) => match ControlledClock::parse(text, zone) {
+            Some(clock) => Box::new(clock),
+            None => {
+                eprintln!("error: --clock needs a time such as '2020-02-18 14:17:58', not '{text}'");
+                return Ok(USAGE);
+            }
+        },
+    };
+    let project = args.project.to_lowercase();
+    let is_name = !project.is_empty()
+        && project.len() <= 128
+        && project.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if !is_name {
+        eprintln!("error: '{}' is not a project name: letters, digits and '_' only", args.project);
+        return Ok(USAGE);
+    }
+    let file = match &args.file {
+        None => None,
+        Some(path) => match File::open(path).and_then(|file| Ok((file.metadata()?.is_dir(), file))) {
+            Ok((false, file)) => Some(file),
+            Ok((true, _)) => {
+                eprintln!("FAILED: {} is a folder, not a file of statements", path.display());
+                return Ok(FAILURE);
+            }
+            Err(error) => {
+                eprintln!("FAILED: cannot open {}: {error}", path.display());
+                return Ok(FAILURE);
+            }
+        },
+    };
+
+    let is_interactive = args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
+    let dir = warehouse_dir(args)?;
+    let warehouse = match Warehouse::open(&dir, Duration::from_secs(args.lock_timeout), Seam::real()) {
+        Ok(warehouse) => warehouse,
+        Err(error) => {
+            render::failure(&Error::from(error), &mut io::stderr())?;
+            return Ok(FAILURE);
+        }
+    };
+    let user = format!("ALIYUN${}", user_name());
+    let session = Session::new(Start { warehouse, clock, user, project, zone, interruptible: is_interactive });
+
+    let (mut out, mut err) = (BufWriter::with_capacity(64 << 10, io::stdout()), io::stderr());
+    let default = if args.statements.is_some() || args.file.is_some() { OnError::Stop } else { OnError::Continue };
+    let on_error = args.on_error.unwrap_or(default);
+    let mut runner = Runner::new(session, args.format(), on_error, &mut out, &mut err);
+    match (&args.statements, file) {
+        (Some(statements), _) => batch::run(&mut runner, statements.as_bytes())?,
+        (None, Some(file)) => batch::run(&mut runner, file)?,
+        (None, None) if is_interactive => repl::run(&mut runner, history_file(), args.yes)?,
+        (None, None) => batch::run_pipe(&mut runner, io::stdin())?,
+    };
+    let all_well = runner.close()?;
+    Ok(if all_well || is_interactive { SUCCESS } else { FAILURE })
+}
+
+fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {
+    match &args.warehouse {
+        Some(dir) => Ok(dir.clone()),
+        None => {
+            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+            let home = home.context("there is no home folder; name a warehouse with --warehouse DIR")?;
+            Ok(home.join(".odpsh").join("warehouse"))
+        }
+    }
+}
+
+fn history_file() -> Option<PathBuf> {
+    std::env::home_dir().map(|home| home.join(".odpsh").join("history"))
+}
+
+fn user_name() -> String {
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    if name.is_empty() { "odpsh".to_owned() } else { name }
+}
+
+/// The zone of `TZ`, else the machine's, else UTC.
+fn local_zone() -> Tz {
+    let named = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
+    named.or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok()).unwrap_or(Tz::UTC)
+}

@@ -1,0 +1,92 @@
+//! Draws outcomes: tables, CSV and JSON, for people and for programs. Never runs anything.
+
+mod describe;
+mod listing;
+mod rows;
+mod value;
+
+use std::io::{self, Write};
+
+use crate::error::Error;
+use crate::exec::{Layout, Outcome};
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The documented layouts.
+    #[default]
+    Table,
+    /// Comma-separated values with a header: NULL is empty, an empty text is `""`.
+    Csv,
+    /// An array of objects, one per line.
+    Json,
+}
+
+/// Where what goes.
+pub struct Streams<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+}
+
+impl Streams<'_> {
+    /// The word that says a statement is done: part of the result for people, beside it for programs.
+    pub fn ok(&mut self, format: Format) -> io::Result<()> {
+        match format {
+            Format::Table => writeln!(self.out, "OK"),
+            Format::Csv | Format::Json => writeln!(self.err, "OK"),
+        }
+    }
+}
+
+/// Writes the result of a statement.
+pub fn outcome(outcome: &Outcome, format: Format, streams: &mut Streams<'_>) -> io::Result<()> {
+    match (outcome, format) {
+        (Outcome::Quit, _) => Ok(()),
+        (Outcome::Done, format) => streams.ok(format),
+        (Outcome::Text(text), _) => writeln!(streams.out, "{text}"),
+        (Outcome::Rows(set), Format::Table) => {
+            writeln!(streams.err, "Summary:")?;
+            rows::table(set, streams.out)
+        }
+        (Outcome::Rows(set), Format::Csv) => rows::csv(set, streams.out),
+        (Outcome::Rows(set), Format::Json) => rows::json(set, streams.out),
+        (Outcome::Description(description), Format::Table) => {
+            write!(streams.out, "{}", describe::boxed(description))?;
+            writeln!(streams.err, "OK")
+        }
+        (Outcome::Description(description), format) => {
+            listing::machine(&describe::listing(description), format, streams.out)?;
+            streams.ok(format)
+        }
+        (Outcome::Listing(listing), Format::Table) => {
+            write!(streams.out, "{}", listing::text(listing))?;
+            match listing.layout {
+                Layout::Settings => streams.ok(format),
+                Layout::HistoryOfTables | Layout::History | Layout::Tables | Layout::Lines => {
+                    writeln!(streams.err, "OK")
+                }
+            }
+        }
+        (Outcome::Listing(listing), format) => {
+            listing::machine(listing, format, streams.out)?;
+            streams.ok(format)
+        }
+    }
+}
+
+/// The number of rows of a result, where it has rows.
+pub fn row_count(outcome: &Outcome) -> Option<usize> {
+    match outcome {
+        Outcome::Rows(set) => Some(set.batches.iter().map(|batch| batch.num_rows()).sum()),
+        _ => None,
+    }
+}
+
+/// Writes a failure, with the place it speaks of and its hints.
+pub fn failure(error: &Error, err: &mut dyn Write) -> io::Result<()> {
+    writeln!(err, "FAILED: {error}")?;
+    if let Some(caret) = error.caret() {
+        writeln!(err, "{caret}")?;
+    }
+    error.hints.iter().try_for_each(|hint| writeln!(err, "{hint}"))
+}

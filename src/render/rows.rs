@@ -1,0 +1,106 @@
+//! The rows of a query. The only file that names comfy-table.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::DataType;
+use serde_json::Value;
+
+use super::value::text;
+use crate::exec::RowSet;
+
+/// `+---+`, `| a |`: frame, title, frame, rows, frame; columns as wide as their content.
+const FRAME: TableStyle = TableStyle::new()
+    .top_border(RULE)
+    .header_lines(CELLS)
+    .header_separator(RULE)
+    .content_lines(CELLS)
+    .bottom_border(RULE);
+const RULE: LineStyle = LineStyle::new('+', '-', '+', '+');
+const CELLS: ContentLineStyle = ContentLineStyle::new('|', '|', '|');
+
+fn names(set: &RowSet) -> impl Iterator<Item = &str> {
+    set.schema.fields().iter().map(|field| field.name().as_str())
+}
+
+/// The rows as people read them.
+pub(super) fn table(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(FRAME).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(names(set));
+    for batch in &set.batches {
+        for row in 0..batch.num_rows() {
+            table.add_row(batch.columns().iter().map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned())));
+        }
+    }
+    if set.schema.fields().is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{table}")
+}
+
+/// The rows as CSV with a header.
+pub(super) fn csv(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", csv_line(names(set).map(|name| Some(name.to_owned()))))?;
+    for batch in &set.batches {
+        for row in 0..batch.num_rows() {
+            writeln!(out, "{}", csv_line(batch.columns().iter().map(|array| text(array, row))))?;
+        }
+    }
+    Ok(())
+}
+
+/// One line of CSV: NULL is empty, an empty text is `""`, quotes are doubled.
+pub(super) fn csv_line(values: impl Iterator<Item = Option<String>>) -> String {
+    let field = |value: Option<String>| match value {
+        None => String::new(),
+        Some(value) => {
+            let edge = value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']);
+            if value.is_empty() || edge || value.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", value.replace('"', "\"\""))
+            } else {
+                value
+            }
+        }
+    };
+    values.map(field).collect::<Vec<_>>().join(",")
+}
+
+/// The rows as an array of objects, one per line.
+pub(super) fn json(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
+    let names: Vec<&str> = names(set).collect();
+    let rows = set.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    json_lines(
+        out,
+        rows.map(|(batch, row)| {
+            let values = batch.columns().iter().map(|array| json_value(array, row));
+            names.iter().map(|name| (*name).to_owned()).zip(values).collect()
+        }),
+    )
+}
+
+/// An array of objects, one per line.
+pub(super) fn json_lines(
+    out: &mut dyn Write,
+    objects: impl Iterator<Item = serde_json::Map<String, Value>>,
+) -> io::Result<()> {
+    write!(out, "[")?;
+    for (number, object) in objects.enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        write!(out, "{comma}\n{}", Value::Object(object))?;
+    }
+    writeln!(out, "\n]")
+}
+
+/// Numbers and booleans are JSON's own where they can be, everything else is text.
+fn json_value(array: &ArrayRef, row: usize) -> Value {
+    let Some(text) = text(array, row) else { return Value::Null };
+    match array.data_type() {
+        DataType::Boolean => Value::Bool(text == "true"),
+        data_type if data_type.is_integer() || data_type.is_floating() => {
+            serde_json::from_str(&text.replace('E', "e")).unwrap_or(Value::String(text))
+        }
+        _ => Value::String(text),
+    }
+}
