@@ -50,7 +50,9 @@ impl ControlledClock {
     pub fn parse(text: &str, zone: Tz) -> Option<Self> {
         let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
         let instant = zone.from_local_datetime(&naive).earliest()?;
-        Some(Self { next_ms: AtomicI64::new(instant.timestamp_millis()) })
+        Some(Self {
+            next_ms: AtomicI64::new(instant.timestamp_millis()),
+        })
     }
 }
 
@@ -80,7 +82,11 @@ pub fn parse_span(text: &str) -> Option<i64> {
         "d" => 86_400_000,
         _ => return None,
     };
-    count.parse::<i64>().ok()?.checked_mul(unit_ms).filter(|span| *span < 100 * 366 * 86_400_000)
+    count
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(unit_ms)
+        .filter(|span| *span < 100 * 366 * 86_400_000)
 }
 
 #[cfg(test)]

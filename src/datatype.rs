@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// A column type. Variants are only ever appended: it is part of stored schemas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DataType {
@@ -31,10 +33,11 @@ pub enum DataType {
 
 impl DataType {
     /// Builds a type from its name and arguments, or says why there is no such type.
-    pub fn from_parts(name: &str, arguments: &[u64]) -> Result<Self, String> {
+    pub fn from_parts(name: &str, arguments: &[u64]) -> Result<Self, Error> {
+        let wrong = |detail: &str| Err(Error::semantic(detail));
         let plain = |data_type: Self| match arguments {
             [] => Ok(data_type),
-            _ => Err(format!("type {name} takes no length")),
+            _ => Err(Error::semantic(format!("type {name} takes no length"))),
         };
         match name.to_ascii_lowercase().as_str() {
             "tinyint" => plain(Self::TinyInt),
@@ -52,18 +55,30 @@ impl DataType {
             "decimal" => match *arguments {
                 [] => Ok(Self::Decimal(38, 18)),
                 [p] if (1..=38).contains(&p) => Ok(Self::Decimal(p as u8, 0)),
-                [p, s] if (1..=38).contains(&p) && s <= 18 && s <= p => Ok(Self::Decimal(p as u8, s as u8)),
-                _ => Err("decimal needs a precision from 1 to 38 and a scale from 0 to 18".into()),
+                [p, s] if (1..=38).contains(&p) && s <= 18 && s <= p => {
+                    Ok(Self::Decimal(p as u8, s as u8))
+                }
+                _ => wrong("decimal needs a precision from 1 to 38 and a scale from 0 to 18"),
             },
             "varchar" => match *arguments {
                 [n] if (1..=65535).contains(&n) => Ok(Self::Varchar(n as u16)),
-                _ => Err("varchar needs a length from 1 to 65535".into()),
+                _ => wrong("varchar needs a length from 1 to 65535"),
             },
             "char" => match *arguments {
                 [n] if (1..=255).contains(&n) => Ok(Self::Char(n as u8)),
-                _ => Err("char needs a length from 1 to 255".into()),
+                _ => wrong("char needs a length from 1 to 255"),
             },
-            _ => Err(format!("not supported yet: type {name}")),
+            "array"
+            | "map"
+            | "struct"
+            | "json"
+            | "timestamp_ntz"
+            | "interval_year_month"
+            | "interval_day_time" => Err(Error::not_supported(format!(
+                "type {}",
+                name.to_ascii_uppercase()
+            ))),
+            _ => Err(Error::syntax(0, format!("invalid type '{name}'"))),
         }
     }
 

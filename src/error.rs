@@ -46,17 +46,33 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     fn new(kind: ErrorKind, prefix: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, prefix, detail: detail.into(), offset: None, place: None, hints: Vec::new() }
+        Self {
+            kind,
+            prefix,
+            detail: detail.into(),
+            offset: None,
+            place: None,
+            hints: Vec::new(),
+        }
     }
 
     /// `ODPS-0130161 Parse exception`.
     pub fn syntax(offset: usize, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Syntax, "ODPS-0130161:{place}Parse exception - ", detail).at(offset)
+        Self::new(
+            ErrorKind::Syntax,
+            "ODPS-0130161:{place}Parse exception - ",
+            detail,
+        )
+        .at(offset)
     }
 
     /// `ODPS-0130071 Semantic analysis exception`, the catch-all of analysis.
     pub fn semantic(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Semantic, "ODPS-0130071:{place}Semantic analysis exception - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130071:{place}Semantic analysis exception - ",
+            detail,
+        )
     }
 
     /// A statement that odpsh does not know yet, by name.
@@ -67,29 +83,49 @@ impl Error {
     /// `ODPS-0130131 Table not found`.
     pub fn table_not_found(project: &str, table: &str) -> Self {
         let detail = format!("table {project}.{table} cannot be resolved");
-        Self::new(ErrorKind::Semantic, "ODPS-0130131:{place}Table not found - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130131:{place}Table not found - ",
+            detail,
+        )
     }
 
     /// `ODPS-0130211 Table or view already exists`.
     pub fn table_exists(project: &str, table: &str) -> Self {
         let detail = format!("table or view {project}.{table} is already defined");
-        Self::new(ErrorKind::Semantic, "ODPS-0130211:{place}Table or view already exists - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130211:{place}Table or view already exists - ",
+            detail,
+        )
     }
 
     /// `ODPS-0130271 Partition does not exist`.
     pub fn partition_not_found(spec: impl fmt::Display) -> Self {
         let detail = format!("partition {spec} cannot be found");
-        Self::new(ErrorKind::Semantic, "ODPS-0130271:{place}Partition does not exist - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130271:{place}Partition does not exist - ",
+            detail,
+        )
     }
 
     /// `ODPS-0420111 Project not found`.
     pub fn project_not_found(project: &str) -> Self {
-        Self::new(ErrorKind::Semantic, "ODPS-0420111: Project not found - ", format!("'{project}'."))
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0420111: Project not found - ",
+            format!("'{project}'."),
+        )
     }
 
     /// `ODPS-0110061`, a DDL task that failed while it ran.
     pub fn ddl_task(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Semantic, "ODPS-0110061: Failed to run ddltask - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0110061: Failed to run ddltask - ",
+            detail,
+        )
     }
 
     /// A refused restore, in the documented frame.
@@ -101,7 +137,11 @@ impl Error {
 
     /// `ODPS-0110021 Invalid parameters`.
     pub fn invalid_parameter(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Semantic, "ODPS-0110021:Invalid parameters - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0110021:Invalid parameters - ",
+            detail,
+        )
     }
 
     /// `ODPS-0123091 Illegal type cast`.
@@ -111,7 +151,11 @@ impl Error {
 
     /// `ODPS-0130141 Illegal implicit type cast`.
     pub fn illegal_implicit_cast(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Semantic, "ODPS-0130141:{place}Illegal implicit type cast - ", detail)
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130141:{place}Illegal implicit type cast - ",
+            detail,
+        )
     }
 
     /// `ODPS-0121145 Data overflow`.
@@ -121,19 +165,33 @@ impl Error {
 
     /// `ODPS-0123031 Partition exception`.
     pub fn partition_value(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Data, "ODPS-0123031:Partition exception - ", detail)
+        Self::new(
+            ErrorKind::Data,
+            "ODPS-0123031:Partition exception - ",
+            detail,
+        )
     }
 
     /// `ODPS-0130013 Authorization exception`.
     pub fn denied(action: &str, object: &str) -> Self {
-        let detail =
-            format!("Authorization Failed [4019], You have NO privilege 'odps:{action}' on {{acs:odps:*:{object}}}.");
-        Self::new(ErrorKind::Denied, "ODPS-0130013:{place}Authorization exception - ", detail).at(0)
+        let detail = format!(
+            "Authorization Failed [4019], You have NO privilege 'odps:{action}' on {{acs:odps:*:{object}}}."
+        );
+        Self::new(
+            ErrorKind::Denied,
+            "ODPS-0130013:{place}Authorization exception - ",
+            detail,
+        )
+        .at(0)
     }
 
     /// `ODPS-0120031`, the user pressed Ctrl-C.
     pub fn cancelled() -> Self {
-        Self::new(ErrorKind::Cancelled, "ODPS-0120031:Instance has been cancelled", "")
+        Self::new(
+            ErrorKind::Cancelled,
+            "ODPS-0120031:Instance has been cancelled",
+            "",
+        )
     }
 
     /// A query that failed while it ran.
@@ -143,7 +201,11 @@ impl Error {
 
     /// `ODPS-0010000`, a failure below the statement.
     pub fn internal(detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal, "ODPS-0010000:System internal error - ", detail)
+        Self::new(
+            ErrorKind::Internal,
+            "ODPS-0010000:System internal error - ",
+            detail,
+        )
     }
 
     /// Names the place, as a byte offset in the statement's text.
@@ -168,7 +230,10 @@ impl Error {
 
     /// For a parse error: the line of the statement and a caret below the place.
     pub fn caret(&self) -> Option<String> {
-        let place = self.place.as_ref().filter(|_| self.kind == ErrorKind::Syntax)?;
+        let place = self
+            .place
+            .as_ref()
+            .filter(|_| self.kind == ErrorKind::Syntax)?;
         Some(format!("{}\n{}^", place.excerpt, " ".repeat(place.caret)))
     }
 }
@@ -192,7 +257,12 @@ impl Place {
             .take(EXCERPT_CHARS)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        Self { line: before.matches('\n').count() + 1, column: column + 1, excerpt, caret: column - skipped }
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: column + 1,
+            excerpt,
+            caret: column - skipped,
+        }
     }
 }
 
@@ -212,12 +282,16 @@ impl std::error::Error for Error {}
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Conflict { .. } => {
-                Self::new(ErrorKind::Conflict, "ODPS-0110141:Data version exception - ", error.to_string())
-            }
-            StoreError::Io { .. } | StoreError::Locked { .. } => {
-                Self::new(ErrorKind::Io, "ODPS-0010000:System internal error - ", error.to_string())
-            }
+            StoreError::Conflict { .. } => Self::new(
+                ErrorKind::Conflict,
+                "ODPS-0110141:Data version exception - ",
+                error.to_string(),
+            ),
+            StoreError::Io { .. } | StoreError::Locked { .. } => Self::new(
+                ErrorKind::Io,
+                "ODPS-0010000:System internal error - ",
+                error.to_string(),
+            ),
             _ => Self::internal(error.to_string()),
         }
     }
@@ -231,7 +305,10 @@ mod tests {
     fn place_is_line_and_column_of_the_statement() {
         let text = "show history\n for tabel t";
         let error = Error::syntax(18, "invalid token 'tabel'").in_statement(text);
-        assert_eq!(error.to_string(), "ODPS-0130161:[2,6] Parse exception - invalid token 'tabel'");
+        assert_eq!(
+            error.to_string(),
+            "ODPS-0130161:[2,6] Parse exception - invalid token 'tabel'"
+        );
         assert_eq!(error.caret().as_deref(), Some(" for tabel t\n     ^"));
     }
 
@@ -240,6 +317,10 @@ mod tests {
         let text = format!("select {} !", "x".repeat(5000));
         let error = Error::syntax(text.len() - 1, "invalid token '!'").in_statement(&text);
         let caret = error.caret().expect("a syntax error has one");
-        assert!(caret.lines().all(|line| line.chars().count() <= EXCERPT_CHARS + 1));
+        assert!(
+            caret
+                .lines()
+                .all(|line| line.chars().count() <= EXCERPT_CHARS + 1)
+        );
     }
 }

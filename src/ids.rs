@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Log sequence number: the number of a version within one table incarnation.
 ///
 /// Starts at 1, grows strictly, is never reused; gaps are legal. Printed as 16 decimal digits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Lsn(pub u64);
 
 impl Lsn {
@@ -106,7 +108,9 @@ counter_id!(
 );
 
 /// Number of one atomic change of the warehouse. The first commit is 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct CommitNumber(pub u64);
 
 impl CommitNumber {
@@ -139,8 +143,15 @@ mod tests {
     #[test]
     fn object_id_is_32_hex_digits() {
         let text = "d6266b2c49b9418cb999dc65c10ad7ae";
-        assert_eq!(text.parse::<TableId>().map(|id| id.to_string()).as_deref(), Ok(text));
+        assert_eq!(
+            text.parse::<TableId>().map(|id| id.to_string()).as_deref(),
+            Ok(text)
+        );
         assert!("d6266b2c".parse::<TableId>().is_err());
-        assert!("g6266b2c49b9418cb999dc65c10ad7ae".parse::<TableId>().is_err());
+        assert!(
+            "g6266b2c49b9418cb999dc65c10ad7ae"
+                .parse::<TableId>()
+                .is_err()
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! program, on a warehouse of its own under the controlled clock, and what comes back on stdout and
 //! stderr must equal `<name>.out`. `UPDATE_GOLDEN=1 cargo test --test golden` writes the `.out` files.
 //!
-//! A line `-- flags: …` at the top of a script adds command-line flags. A line `-- restart` ends the process
+//! A line `-- flags: …` adds command-line flags. A line `-- restart` ends the process
 //! there and goes on in a new one, on the same warehouse, an hour later.
 
 mod support;
@@ -18,7 +18,10 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut trials = Vec::new();
     for script in scripts(&root) {
-        let name = script.strip_prefix(&root).expect("below the root").with_extension("");
+        let name = script
+            .strip_prefix(&root)
+            .expect("below the root")
+            .with_extension("");
         let name = name.to_string_lossy().into_owned();
         trials.push(Trial::test(name, move || check(&script)));
     }
@@ -41,14 +44,15 @@ fn scripts(dir: &Path) -> Vec<PathBuf> {
 
 fn check(script: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(script)?;
-    let flags = text.lines().find_map(|line| line.strip_prefix("-- flags: ")).unwrap_or_default();
-    let flags: Vec<&str> = flags.split_whitespace().collect();
     let home = Home::new();
     let mut seen = String::new();
     for (number, part) in text.split("-- restart\n").enumerate() {
         let clock = format!("2020-02-18 {:02}:17:58", 14 + number);
         let mut arguments = vec!["--clock", &clock];
-        arguments.extend(&flags);
+        let flags = part
+            .lines()
+            .find_map(|line| line.strip_prefix("-- flags: "));
+        arguments.extend(flags.unwrap_or_default().split_whitespace());
         let run = home.run(&arguments, part.as_bytes());
         if number > 0 {
             writeln!(seen, "-- restart")?;
@@ -60,9 +64,17 @@ fn check(script: &Path) -> Result<(), Failed> {
         fs::write(&expected_path, &seen)?;
         return Ok(());
     }
-    let expected = fs::read_to_string(&expected_path)
-        .map_err(|_| format!("{} is missing; write it with UPDATE_GOLDEN=1", expected_path.display()))?;
-    if seen == expected { Ok(()) } else { Err(support::difference(&expected, &seen).into()) }
+    let expected = fs::read_to_string(&expected_path).map_err(|_| {
+        format!(
+            "{} is missing; write it with UPDATE_GOLDEN=1",
+            expected_path.display()
+        )
+    })?;
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(support::difference(&expected, &seen).into())
+    }
 }
 
 /// Both streams, with what changes from run to run taken out.

@@ -40,7 +40,11 @@ impl Display for Quoted<'_> {
 }
 
 /// Items with a separator between them.
-fn list<T: Display>(f: &mut Formatter<'_>, separator: &str, items: impl IntoIterator<Item = T>) -> fmt::Result {
+fn list<T: Display>(
+    f: &mut Formatter<'_>,
+    separator: &str,
+    items: impl IntoIterator<Item = T>,
+) -> fmt::Result {
     for (number, item) in items.into_iter().enumerate() {
         if number > 0 {
             f.write_str(separator)?;
@@ -61,13 +65,31 @@ impl Display for Statement {
             Self::DropTable { table, if_exists } => {
                 write!(f, "DROP TABLE {}{table}", when(*if_exists, "IF EXISTS "))
             }
-            Self::RenameTable { table, new_name } => write!(f, "ALTER TABLE {table} RENAME TO {new_name}"),
-            Self::AddPartitions { table, if_not_exists, specs } => {
-                write!(f, "ALTER TABLE {table} ADD {}", when(*if_not_exists, "IF NOT EXISTS "))?;
+            Self::RenameTable { table, new_name } => {
+                write!(f, "ALTER TABLE {table} RENAME TO {new_name}")
+            }
+            Self::AddPartitions {
+                table,
+                if_not_exists,
+                specs,
+            } => {
+                write!(
+                    f,
+                    "ALTER TABLE {table} ADD {}",
+                    when(*if_not_exists, "IF NOT EXISTS ")
+                )?;
                 list(f, " ", specs)
             }
-            Self::DropPartitions { table, if_exists, specs } => {
-                write!(f, "ALTER TABLE {table} DROP {}", when(*if_exists, "IF EXISTS "))?;
+            Self::DropPartitions {
+                table,
+                if_exists,
+                specs,
+            } => {
+                write!(
+                    f,
+                    "ALTER TABLE {table} DROP {}",
+                    when(*if_exists, "IF EXISTS ")
+                )?;
                 list(f, ", ", specs)
             }
             Self::Insert(insert) => write!(f, "{insert}"),
@@ -115,7 +137,12 @@ impl Display for Statement {
 
 impl Display for CreateTable {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "CREATE TABLE {}{} (", when(self.if_not_exists, "IF NOT EXISTS "), self.table)?;
+        write!(
+            f,
+            "CREATE TABLE {}{} (",
+            when(self.if_not_exists, "IF NOT EXISTS "),
+            self.table
+        )?;
         list(f, ", ", &self.columns)?;
         f.write_char(')')?;
         if let Some(comment) = &self.comment {
@@ -128,7 +155,10 @@ impl Display for CreateTable {
         }
         if !self.properties.is_empty() {
             f.write_str(" TBLPROPERTIES (")?;
-            let pairs = self.properties.iter().map(|(key, value)| format!("{}={}", Quoted(key), Quoted(value)));
+            let pairs = self
+                .properties
+                .iter()
+                .map(|(key, value)| format!("{}={}", Quoted(key), Quoted(value)));
             list(f, ", ", pairs)?;
             f.write_char(')')?;
         }
@@ -141,7 +171,13 @@ impl Display for CreateTable {
 
 impl Display for ColumnDefinition {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.name, self.data_type, when(!self.nullable, " NOT NULL"))?;
+        write!(
+            f,
+            "{} {}{}",
+            self.name,
+            self.data_type,
+            when(!self.nullable, " NOT NULL")
+        )?;
         match &self.comment {
             Some(comment) => write!(f, " COMMENT {}", Quoted(comment)),
             None => Ok(()),
@@ -152,7 +188,13 @@ impl Display for ColumnDefinition {
 impl Display for PartitionSpec {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("PARTITION (")?;
-        list(f, ", ", self.values.iter().map(|(name, value)| format!("{name}={}", Quoted(value))))?;
+        list(
+            f,
+            ", ",
+            self.values
+                .iter()
+                .map(|(name, value)| format!("{name}={}", Quoted(value))),
+        )?;
         f.write_char(')')
     }
 }
@@ -178,7 +220,9 @@ impl Display for TableRef {
 impl Display for Restore {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "RESTORE TABLE {}", self.source)?;
-        self.parts.iter().try_for_each(|part| write!(f, " {part}"))?;
+        self.parts
+            .iter()
+            .try_for_each(|part| write!(f, " {part}"))?;
         if let Some(lsn) = self.lsn {
             write!(f, " TO LSN '{lsn}'")?;
         }

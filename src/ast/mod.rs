@@ -34,22 +34,45 @@ pub struct ObjectName {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     CreateTable(CreateTable),
-    DropTable { table: ObjectName, if_exists: bool },
-    RenameTable { table: ObjectName, new_name: Name },
-    AddPartitions { table: ObjectName, if_not_exists: bool, specs: Vec<PartitionSpec> },
-    DropPartitions { table: ObjectName, if_exists: bool, specs: Vec<PartitionSpec> },
+    DropTable {
+        table: ObjectName,
+        if_exists: bool,
+    },
+    RenameTable {
+        table: ObjectName,
+        new_name: Name,
+    },
+    AddPartitions {
+        table: ObjectName,
+        if_not_exists: bool,
+        specs: Vec<PartitionSpec>,
+    },
+    DropPartitions {
+        table: ObjectName,
+        if_exists: bool,
+        specs: Vec<PartitionSpec>,
+    },
     Insert(Insert),
     Query(Query),
     ShowHistoryForTables,
-    ShowHistory { table: TableRef, parts: Vec<Part> },
+    ShowHistory {
+        table: TableRef,
+        parts: Vec<Part>,
+    },
     Restore(Restore),
     ShowProject,
     SetProject(Vec<Setting>),
     ShowSettings,
     Set(Setting),
     UseProject(Name),
-    ShowTables { project: Option<Name>, pattern: Option<String> },
-    ShowPartitions { table: ObjectName, spec: Option<PartitionSpec> },
+    ShowTables {
+        project: Option<Name>,
+        pattern: Option<String>,
+    },
+    ShowPartitions {
+        table: ObjectName,
+        spec: Option<PartitionSpec>,
+    },
     Describe(ObjectName),
     Help(Vec<String>),
     Quit,

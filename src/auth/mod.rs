@@ -49,7 +49,10 @@ impl Authority {
     pub fn authorise(&self, user: &str, project: &str, statement: &Statement) -> Result<()> {
         for need in needs(statement) {
             if !self.allowed(user, &need) {
-                let project = need.table.and_then(|t| t.project.as_ref()).map_or(project, |p| p.text.as_str());
+                let project = need
+                    .table
+                    .and_then(|t| t.project.as_ref())
+                    .map_or(project, |p| p.text.as_str());
                 let object = match need.table {
                     Some(table) => format!("projects/{project}/tables/{}", table.name.text),
                     None => format!("projects/{project}"),
@@ -67,8 +70,18 @@ impl Authority {
 
 /// The rights a statement needs. The tables of a query are named by the engine and need Select.
 pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
-    let on = |action, table| vec![Need { action, table: Some(table) }];
-    let project = |action| vec![Need { action, table: None }];
+    let on = |action, table| {
+        vec![Need {
+            action,
+            table: Some(table),
+        }]
+    };
+    let project = |action| {
+        vec![Need {
+            action,
+            table: None,
+        }]
+    };
     match statement {
         Statement::CreateTable(_) => project(Action::CreateTable),
         Statement::DropTable { table, .. } => on(Action::Drop, table),
@@ -83,13 +96,21 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
         },
         Statement::Restore(restore) => match &restore.new_name {
             Some(target) => vec![
-                Need { action: Action::Select, table: Some(&restore.source.table) },
-                Need { action: Action::Update, table: Some(target) },
+                Need {
+                    action: Action::Select,
+                    table: Some(&restore.source.table),
+                },
+                Need {
+                    action: Action::Update,
+                    table: Some(target),
+                },
             ],
             None => on(Action::Update, &restore.source.table),
         },
         Statement::SetProject(_) => project(Action::Administer),
-        Statement::ShowPartitions { table, .. } | Statement::Describe(table) => on(Action::Describe, table),
+        Statement::ShowPartitions { table, .. } | Statement::Describe(table) => {
+            on(Action::Describe, table)
+        }
         Statement::Query(_)
         | Statement::ShowProject
         | Statement::ShowSettings

@@ -24,7 +24,11 @@ impl Author {
         while !statement.is_char_boundary(end) {
             end -= 1;
         }
-        Self { now_ms, user: user.to_owned(), statement: statement[..end].to_owned() }
+        Self {
+            now_ms,
+            user: user.to_owned(),
+            statement: statement[..end].to_owned(),
+        }
     }
 
     /// What the log keeps of the commit.
@@ -50,12 +54,24 @@ pub struct NewRow {
 impl NewRow {
     /// A row without content.
     pub fn bare(operation: Operation) -> Self {
-        Self { operation, content: None, rows_added: 0, rows_removed: 0, restored_from: None }
+        Self {
+            operation,
+            content: None,
+            rows_added: 0,
+            rows_removed: 0,
+            restored_from: None,
+        }
     }
 
     /// A row that replaces `rows_removed` rows by `content`.
     pub fn content(operation: Operation, content: Snapshot, rows_removed: u64) -> Self {
-        Self { operation, rows_added: content.row_count, content: Some(content), rows_removed, restored_from: None }
+        Self {
+            operation,
+            rows_added: content.row_count,
+            content: Some(content),
+            rows_removed,
+            restored_from: None,
+        }
     }
 
     /// The same row, with where its content comes from.
@@ -89,14 +105,26 @@ impl<'a> TableEdit<'a> {
         schema: &Schema,
         content: Option<NewRow>,
     ) -> Result<Self, StoreError> {
-        let name = Key::TableName { project: table.project.clone(), name: table.name.clone() };
+        let name = Key::TableName {
+            project: table.project.clone(),
+            name: table.name.clone(),
+        };
         batch.expect_unchanged(name.clone())?;
         batch.put(&name, &TableName { table: id });
-        batch.put(&Key::Schema { table: id, schema: table.schema }, schema);
+        batch.put(
+            &Key::Schema {
+                table: id,
+                schema: table.schema,
+            },
+            schema,
+        );
         let loaded = content.is_some();
         let mut edit = Self { author, id, table };
         let empty = (!edit.table.partitioned).then(Snapshot::default);
-        let row = content.unwrap_or(NewRow { content: empty, ..NewRow::bare(Operation::Create) });
+        let row = content.unwrap_or(NewRow {
+            content: empty,
+            ..NewRow::bare(Operation::Create)
+        });
         edit.add_table_row(batch, row);
         if loaded {
             edit.table.last_lsn = edit.table.last_lsn.next();
@@ -128,7 +156,13 @@ impl<'a> TableEdit<'a> {
             partition.created_at_ms = self.table.last_row_at_ms;
         }
         partition.head = lsn;
-        batch.put(&Key::Partition { table: self.id, partition: id }, partition);
+        batch.put(
+            &Key::Partition {
+                table: self.id,
+                partition: id,
+            },
+            partition,
+        );
         lsn
     }
 
@@ -160,11 +194,20 @@ impl<'a> TableEdit<'a> {
         id: PartitionId,
         mut partition: Partition,
     ) -> Result<Lsn, StoreError> {
-        let rows = catalog.require_version(self.id, partition.head)?.content.map_or(0, |c| c.row_count);
-        batch.remove(&Key::LivePartition { table: self.id, values: partition.values.clone() });
+        let rows = catalog
+            .require_version(self.id, partition.head)?
+            .content
+            .map_or(0, |c| c.row_count);
+        batch.remove(&Key::LivePartition {
+            table: self.id,
+            values: partition.values.clone(),
+        });
         self.touch();
         partition.dropped_at_ms = Some(self.table.last_row_at_ms);
-        let row = NewRow { rows_removed: rows, ..NewRow::bare(Operation::Drop) };
+        let row = NewRow {
+            rows_removed: rows,
+            ..NewRow::bare(Operation::Drop)
+        };
         Ok(self.add_partition_row(batch, id, &mut partition, row))
     }
 
@@ -181,8 +224,16 @@ impl<'a> TableEdit<'a> {
         Ok(self.add_partition_row(batch, id, &mut partition, row))
     }
 
-    fn set_live(&self, batch: &mut Batch<'_>, id: PartitionId, values: &[String]) -> Result<(), StoreError> {
-        let key = Key::LivePartition { table: self.id, values: values.to_vec() };
+    fn set_live(
+        &self,
+        batch: &mut Batch<'_>,
+        id: PartitionId,
+        values: &[String],
+    ) -> Result<(), StoreError> {
+        let key = Key::LivePartition {
+            table: self.id,
+            values: values.to_vec(),
+        };
         batch.expect_unchanged(key.clone())?;
         batch.put(&key, &LivePartition { partition: id });
         Ok(())
@@ -191,7 +242,10 @@ impl<'a> TableEdit<'a> {
     /// Drops the table into backup state, with its DROP row.
     pub fn drop_table(&mut self, batch: &mut Batch<'_>, rows_removed: u64) {
         self.touch();
-        let row = NewRow { rows_removed, ..NewRow::bare(Operation::Drop) };
+        let row = NewRow {
+            rows_removed,
+            ..NewRow::bare(Operation::Drop)
+        };
         self.add_table_row(batch, row);
         self.table.dropped_at_ms = Some(self.table.last_row_at_ms);
         batch.remove(&self.name_key());
@@ -199,7 +253,12 @@ impl<'a> TableEdit<'a> {
     }
 
     /// Brings the dropped table back under `name`, with its RESTORE row.
-    pub fn revive_table(&mut self, batch: &mut Batch<'_>, name: &str, row: NewRow) -> Result<Lsn, StoreError> {
+    pub fn revive_table(
+        &mut self,
+        batch: &mut Batch<'_>,
+        name: &str,
+        row: NewRow,
+    ) -> Result<Lsn, StoreError> {
         batch.remove(&self.dropped_key());
         self.table.dropped_at_ms = None;
         self.table.name = name.to_owned();
@@ -227,7 +286,10 @@ impl<'a> TableEdit<'a> {
     }
 
     fn name_key(&self) -> Key {
-        Key::TableName { project: self.table.project.clone(), name: self.table.name.clone() }
+        Key::TableName {
+            project: self.table.project.clone(),
+            name: self.table.name.clone(),
+        }
     }
 
     fn dropped_key(&self) -> Key {
@@ -255,7 +317,10 @@ impl<'a> TableEdit<'a> {
         let (table, lsn) = (self.id, self.table.last_lsn.next());
         self.table.last_lsn = lsn;
         self.table.modified_at_ms = self.table.last_row_at_ms;
-        if matches!(row.operation, Operation::Create | Operation::Drop | Operation::Restore | Operation::Alter) {
+        if matches!(
+            row.operation,
+            Operation::Create | Operation::Drop | Operation::Restore | Operation::Alter
+        ) {
             self.table.ddl_at_ms = self.table.last_row_at_ms;
         }
         let version = Version {
@@ -274,7 +339,10 @@ impl<'a> TableEdit<'a> {
         batch.put(&Key::Version { table, lsn }, &version);
         if self.table.partitioned {
             let object = partition.unwrap_or(TABLE_OBJECT);
-            batch.put(&Key::ObjectVersion { table, object, lsn }, &ObjectVersion {});
+            batch.put(
+                &Key::ObjectVersion { table, object, lsn },
+                &ObjectVersion {},
+            );
         }
         lsn
     }

@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
-    Column, DroppedName, LivePartition, ObjectVersion, Origin, Partition, Project, Schema, Table, TableName,
-    Version,
+    Column, DroppedName, LivePartition, ObjectVersion, Origin, Partition, Project, Schema, Table,
+    TableName, Version,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -42,8 +42,15 @@ impl<'a> Catalog<'a> {
     }
 
     /// The live table of that name.
-    pub fn live_table(&self, project: &str, name: &str) -> Result<Option<(TableId, Table)>, StoreError> {
-        let key = Key::TableName { project: project.to_owned(), name: name.to_owned() };
+    pub fn live_table(
+        &self,
+        project: &str,
+        name: &str,
+    ) -> Result<Option<(TableId, Table)>, StoreError> {
+        let key = Key::TableName {
+            project: project.to_owned(),
+            name: name.to_owned(),
+        };
         match self.store.get::<TableName>(&key)? {
             Some(TableName { table }) => Ok(Some((table, self.require_table(table)?))),
             None => Ok(None),
@@ -67,64 +74,108 @@ impl<'a> Catalog<'a> {
     /// The live tables of a project, by name.
     pub fn live_tables(&self, project: &str) -> Result<Vec<(TableId, Table)>, StoreError> {
         let mut ids = Vec::new();
-        self.store.scan(&KeyRange::table_names(project), Order::Ascending, |_, name: TableName| {
-            ids.push(name.table);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        ids.into_iter().map(|id| Ok((id, self.require_table(id)?))).collect()
+        self.store.scan(
+            &KeyRange::table_names(project),
+            Order::Ascending,
+            |_, name: TableName| {
+                ids.push(name.table);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        ids.into_iter()
+            .map(|id| Ok((id, self.require_table(id)?)))
+            .collect()
     }
 
     /// The dropped tables of a project, by name and drop time; with `name`, those of that name.
-    pub fn dropped_tables(&self, project: &str, name: Option<&str>) -> Result<Vec<(TableId, Table)>, StoreError> {
+    pub fn dropped_tables(
+        &self,
+        project: &str,
+        name: Option<&str>,
+    ) -> Result<Vec<(TableId, Table)>, StoreError> {
         let range = match name {
             Some(name) => KeyRange::dropped_tables_named(project, name),
             None => KeyRange::dropped_tables(project),
         };
         let mut ids = Vec::new();
-        self.store.scan(&range, Order::Ascending, |key, _: DroppedName| {
-            if let Key::DroppedTable { table, .. } = key {
-                ids.push(table);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        ids.into_iter().map(|id| Ok((id, self.require_table(id)?))).collect()
+        self.store
+            .scan(&range, Order::Ascending, |key, _: DroppedName| {
+                if let Key::DroppedTable { table, .. } = key {
+                    ids.push(table);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        ids.into_iter()
+            .map(|id| Ok((id, self.require_table(id)?)))
+            .collect()
     }
 
     /// The live partition with these values.
-    pub fn live_partition(&self, table: TableId, values: &[String]) -> Result<Option<PartitionId>, StoreError> {
-        let key = Key::LivePartition { table, values: values.to_vec() };
-        Ok(self.store.get::<LivePartition>(&key)?.map(|live| live.partition))
+    pub fn live_partition(
+        &self,
+        table: TableId,
+        values: &[String],
+    ) -> Result<Option<PartitionId>, StoreError> {
+        let key = Key::LivePartition {
+            table,
+            values: values.to_vec(),
+        };
+        Ok(self
+            .store
+            .get::<LivePartition>(&key)?
+            .map(|live| live.partition))
     }
 
     /// The partition incarnation of that id.
-    pub fn partition(&self, table: TableId, partition: PartitionId) -> Result<Option<Partition>, StoreError> {
+    pub fn partition(
+        &self,
+        table: TableId,
+        partition: PartitionId,
+    ) -> Result<Option<Partition>, StoreError> {
         self.store.get(&Key::Partition { table, partition })
     }
 
     /// The partition incarnation of that id, which another record names.
-    pub fn require_partition(&self, table: TableId, partition: PartitionId) -> Result<Partition, StoreError> {
+    pub fn require_partition(
+        &self,
+        table: TableId,
+        partition: PartitionId,
+    ) -> Result<Partition, StoreError> {
         self.store.require(&Key::Partition { table, partition })
     }
 
     /// The live partitions of a table, by value.
-    pub fn live_partitions(&self, table: TableId) -> Result<Vec<(PartitionId, Partition)>, StoreError> {
+    pub fn live_partitions(
+        &self,
+        table: TableId,
+    ) -> Result<Vec<(PartitionId, Partition)>, StoreError> {
         let mut ids = Vec::new();
-        self.store.scan(&KeyRange::live_partitions(table), Order::Ascending, |_, live: LivePartition| {
-            ids.push(live.partition);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        ids.into_iter().map(|id| Ok((id, self.require_partition(table, id)?))).collect()
+        self.store.scan(
+            &KeyRange::live_partitions(table),
+            Order::Ascending,
+            |_, live: LivePartition| {
+                ids.push(live.partition);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        ids.into_iter()
+            .map(|id| Ok((id, self.require_partition(table, id)?)))
+            .collect()
     }
 
     /// All partition incarnations of a table, live and dropped, in no order that means anything.
     pub fn partitions(&self, table: TableId) -> Result<Vec<(PartitionId, Partition)>, StoreError> {
         let mut found = Vec::new();
-        self.store.scan(&KeyRange::partitions(table), Order::Ascending, |key, partition: Partition| {
-            if let Key::Partition { partition: id, .. } = key {
-                found.push((id, partition));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
+        self.store.scan(
+            &KeyRange::partitions(table),
+            Order::Ascending,
+            |key, partition: Partition| {
+                if let Key::Partition { partition: id, .. } = key {
+                    found.push((id, partition));
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(found)
     }
 
@@ -141,12 +192,16 @@ impl<'a> Catalog<'a> {
     /// The history rows of a table, by LSN.
     pub fn versions(&self, table: TableId) -> Result<Vec<(Lsn, Version)>, StoreError> {
         let mut rows = Vec::new();
-        self.store.scan(&KeyRange::versions(table), Order::Ascending, |key, version: Version| {
-            if let Key::Version { lsn, .. } = key {
-                rows.push((lsn, version));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
+        self.store.scan(
+            &KeyRange::versions(table),
+            Order::Ascending,
+            |key, version: Version| {
+                if let Key::Version { lsn, .. } = key {
+                    rows.push((lsn, version));
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(rows)
     }
 
@@ -163,8 +218,16 @@ impl<'a> Catalog<'a> {
         let object = partition.unwrap_or(TABLE_OBJECT);
         let range = KeyRange::object_versions(table, object);
         let range = match order {
-            Order::Ascending => range.starting_at(&Key::ObjectVersion { table, object, lsn: start }),
-            Order::Descending => range.ending_before(&Key::ObjectVersion { table, object, lsn: start.next() }),
+            Order::Ascending => range.starting_at(&Key::ObjectVersion {
+                table,
+                object,
+                lsn: start,
+            }),
+            Order::Descending => range.ending_before(&Key::ObjectVersion {
+                table,
+                object,
+                lsn: start.next(),
+            }),
         };
         self.store.scan(&range, order, |key, _: ObjectVersion| {
             Ok(match key {
@@ -176,14 +239,18 @@ impl<'a> Catalog<'a> {
 
     /// The first LSN of a table after `lsn`.
     pub fn next_lsn(&self, table: TableId, lsn: Lsn) -> Result<Option<Lsn>, StoreError> {
-        let range = KeyRange::versions(table).starting_at(&Key::Version { table, lsn: lsn.next() });
+        let range = KeyRange::versions(table).starting_at(&Key::Version {
+            table,
+            lsn: lsn.next(),
+        });
         let mut found = None;
-        self.store.scan(&range, Order::Ascending, |key, _: Version| {
-            if let Key::Version { lsn, .. } = key {
-                found = Some(lsn);
-            }
-            Ok(ControlFlow::Break(()))
-        })?;
+        self.store
+            .scan(&range, Order::Ascending, |key, _: Version| {
+                if let Key::Version { lsn, .. } = key {
+                    found = Some(lsn);
+                }
+                Ok(ControlFlow::Break(()))
+            })?;
         Ok(found)
     }
 }

@@ -35,7 +35,10 @@ impl fmt::Display for SpecText<'_> {
 /// A value that is empty, too long, of the wrong type, or holds a character partition values may not.
 pub fn checked_value(column: &Column, value: &str) -> Result<String> {
     let wrong = |reason: &str| {
-        Err(Error::partition_value(format!("invalid partition value '{value}' for {}: {reason}", column.name)))
+        Err(Error::partition_value(format!(
+            "invalid partition value '{value}' for {}: {reason}",
+            column.name
+        )))
     };
     let range = match column.data_type {
         DataType::TinyInt => Some(i64::from(i8::MIN)..=i64::from(i8::MAX)),
@@ -67,7 +70,10 @@ pub fn checked_value(column: &Column, value: &str) -> Result<String> {
     if value.len() > VALUE_MAX || value.chars().count() > length_max {
         return wrong("it is too long");
     }
-    match value.chars().find(|c| !c.is_alphanumeric() && !VALUE_MARKS.contains(*c)) {
+    match value
+        .chars()
+        .find(|c| !c.is_alphanumeric() && !VALUE_MARKS.contains(*c))
+    {
         Some(c) => wrong(&format!("it may not hold {c:?}")),
         None => Ok(value.to_owned()),
     }

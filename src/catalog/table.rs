@@ -105,9 +105,12 @@ impl Schema {
     pub fn is_same_as(&self, other: &Schema) -> bool {
         let same = |a: &[Column], b: &[Column]| {
             a.len() == b.len()
-                && a.iter().zip(b).all(|(a, b)| a.name == b.name && a.data_type == b.data_type)
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.name == b.name && a.data_type == b.data_type)
         };
-        same(&self.columns, &other.columns) && same(&self.partition_columns, &other.partition_columns)
+        same(&self.columns, &other.columns)
+            && same(&self.partition_columns, &other.partition_columns)
     }
 }
 

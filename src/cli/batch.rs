@@ -27,7 +27,10 @@ pub fn run(runner: &mut Runner<'_>, mut input: impl Read) -> io::Result<Flow> {
 }
 
 /// Runs all statements of a pipe as they come: before waiting for more, what is done is acknowledged.
-pub fn run_pipe(runner: &mut Runner<'_>, mut input: impl Read + Send + 'static) -> io::Result<Flow> {
+pub fn run_pipe(
+    runner: &mut Runner<'_>,
+    mut input: impl Read + Send + 'static,
+) -> io::Result<Flow> {
     let (sender, receiver) = sync_channel::<io::Result<Vec<u8>>>(4);
     std::thread::spawn(move || {
         let mut chunk = vec![0; CHUNK];

@@ -54,7 +54,9 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         Some(text) => match ControlledClock::parse(text, zone) {
             Some(clock) => Box::new(clock),
             None => {
-                eprintln!("error: --clock needs a time such as '2020-02-18 14:17:58', not '{text}'");
+                eprintln!(
+                    "error: --clock needs a time such as '2020-02-18 14:17:58', not '{text}'"
+                );
                 return Ok(USAGE);
             }
         },
@@ -64,15 +66,22 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         && project.len() <= 128
         && project.chars().all(|c| c.is_alphanumeric() || c == '_');
     if !is_name {
-        eprintln!("error: '{}' is not a project name: letters, digits and '_' only", args.project);
+        eprintln!(
+            "error: '{}' is not a project name: letters, digits and '_' only",
+            args.project
+        );
         return Ok(USAGE);
     }
     let file = match &args.file {
         None => None,
-        Some(path) => match File::open(path).and_then(|file| Ok((file.metadata()?.is_dir(), file))) {
+        Some(path) => match File::open(path).and_then(|file| Ok((file.metadata()?.is_dir(), file)))
+        {
             Ok((false, file)) => Some(file),
             Ok((true, _)) => {
-                eprintln!("FAILED: {} is a folder, not a file of statements", path.display());
+                eprintln!(
+                    "FAILED: {} is a folder, not a file of statements",
+                    path.display()
+                );
                 return Ok(FAILURE);
             }
             Err(error) => {
@@ -82,20 +91,36 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         },
     };
 
-    let is_interactive = args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
+    let is_interactive =
+        args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
     let dir = warehouse_dir(args)?;
-    let warehouse = match Warehouse::open(&dir, Duration::from_secs(args.lock_timeout), Seam::real()) {
-        Ok(warehouse) => warehouse,
-        Err(error) => {
-            render::failure(&Error::from(error), &mut io::stderr())?;
-            return Ok(FAILURE);
-        }
-    };
+    let warehouse =
+        match Warehouse::open(&dir, Duration::from_secs(args.lock_timeout), Seam::real()) {
+            Ok(warehouse) => warehouse,
+            Err(error) => {
+                render::failure(&Error::from(error), &mut io::stderr())?;
+                return Ok(FAILURE);
+            }
+        };
     let user = format!("ALIYUN${}", user_name());
-    let session = Session::new(Start { warehouse, clock, user, project, zone, interruptible: is_interactive });
+    let session = Session::new(Start {
+        warehouse,
+        clock,
+        user,
+        project,
+        zone,
+        interruptible: is_interactive,
+    });
 
-    let (mut out, mut err) = (BufWriter::with_capacity(64 << 10, io::stdout()), io::stderr());
-    let default = if args.statements.is_some() || args.file.is_some() { OnError::Stop } else { OnError::Continue };
+    let (mut out, mut err) = (
+        BufWriter::with_capacity(64 << 10, io::stdout()),
+        io::stderr(),
+    );
+    let default = if args.statements.is_some() || args.file.is_some() {
+        OnError::Stop
+    } else {
+        OnError::Continue
+    };
     let on_error = args.on_error.unwrap_or(default);
     let mut runner = Runner::new(session, args.format(), on_error, &mut out, &mut err);
     match (&args.statements, file) {
@@ -105,7 +130,11 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         (None, None) => batch::run_pipe(&mut runner, io::stdin())?,
     };
     let all_well = runner.close()?;
-    Ok(if all_well || is_interactive { SUCCESS } else { FAILURE })
+    Ok(if all_well || is_interactive {
+        SUCCESS
+    } else {
+        FAILURE
+    })
 }
 
 fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {
@@ -113,7 +142,8 @@ fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {
         Some(dir) => Ok(dir.clone()),
         None => {
             let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-            let home = home.context("there is no home folder; name a warehouse with --warehouse DIR")?;
+            let home =
+                home.context("there is no home folder; name a warehouse with --warehouse DIR")?;
             Ok(home.join(".odpsh").join("warehouse"))
         }
     }
@@ -124,12 +154,22 @@ fn history_file() -> Option<PathBuf> {
 }
 
 fn user_name() -> String {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    if name.is_empty() { "odpsh".to_owned() } else { name }
+    let name = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    if name.is_empty() {
+        "odpsh".to_owned()
+    } else {
+        name
+    }
 }
 
 /// The zone of `TZ`, else the machine's, else UTC.
 fn local_zone() -> Tz {
-    let named = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
-    named.or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok()).unwrap_or(Tz::UTC)
+    let named = std::env::var("TZ")
+        .ok()
+        .and_then(|name| name.trim_start_matches(':').parse().ok());
+    named
+        .or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok())
+        .unwrap_or(Tz::UTC)
 }

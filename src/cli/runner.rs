@@ -47,7 +47,16 @@ impl<'a> Runner<'a> {
         out: &'a mut dyn Write,
         err: &'a mut dyn Write,
     ) -> Self {
-        Self { session, format, on_error, out, err, held: 0, held_since: Instant::now(), failed: false }
+        Self {
+            session,
+            format,
+            on_error,
+            out,
+            err,
+            held: 0,
+            held_since: Instant::now(),
+            failed: false,
+        }
     }
 
     pub fn session(&self) -> &Session {
@@ -64,12 +73,17 @@ impl<'a> Runner<'a> {
         match piece {
             Ok(statement) => self.statement(&statement),
             Err(SplitError::NotText) => {
-                let error = Error::syntax(0, "the input is not UTF-8 text; nothing behind this point is run");
+                let error = Error::syntax(
+                    0,
+                    "the input is not UTF-8 text; nothing behind this point is run",
+                );
                 self.fail(&error)?;
                 Ok(Flow::Stop)
             }
             Err(SplitError::TooLong { bytes }) => {
-                let detail = format!("the statement is too long: {bytes} bytes, the limit is {STATEMENT_MAX}");
+                let detail = format!(
+                    "the statement is too long: {bytes} bytes, the limit is {STATEMENT_MAX}"
+                );
                 self.fail(&Error::syntax(0, detail))
             }
         }
@@ -106,12 +120,27 @@ impl<'a> Runner<'a> {
         match outcome {
             Err(error) => self.fail(&error),
             Ok(outcome) => {
-                render::outcome(&outcome, self.format, &mut Streams { out: self.out, err: self.err })?;
+                render::outcome(
+                    &outcome,
+                    self.format,
+                    &mut Streams {
+                        out: self.out,
+                        err: self.err,
+                    },
+                )?;
                 self.out.flush()?;
                 if let Some(rows) = render::row_count(&outcome) {
-                    writeln!(self.err, "rows: {rows}, elapsed: {:.3} s", started.elapsed().as_secs_f64())?;
+                    writeln!(
+                        self.err,
+                        "rows: {rows}, elapsed: {:.3} s",
+                        started.elapsed().as_secs_f64()
+                    )?;
                 }
-                Ok(if matches!(outcome, Outcome::Quit) { Flow::Quit } else { Flow::Continue })
+                Ok(if matches!(outcome, Outcome::Quit) {
+                    Flow::Quit
+                } else {
+                    Flow::Continue
+                })
             }
         }
     }
@@ -124,7 +153,11 @@ impl<'a> Runner<'a> {
             match self.session.sync() {
                 Ok(()) => {
                     for _ in 0..held {
-                        Streams { out: self.out, err: self.err }.ok(self.format)?;
+                        Streams {
+                            out: self.out,
+                            err: self.err,
+                        }
+                        .ok(self.format)?;
                     }
                 }
                 Err(error) => {
@@ -150,7 +183,11 @@ impl<'a> Runner<'a> {
         self.failed = true;
         self.out.flush()?;
         render::failure(error, self.err)?;
-        Ok(if self.on_error == OnError::Stop { Flow::Stop } else { Flow::Continue })
+        Ok(if self.on_error == OnError::Stop {
+            Flow::Stop
+        } else {
+            Flow::Continue
+        })
     }
 
     /// Ends the session. A failure to close in order is told; nothing acknowledged is lost by it.

@@ -103,7 +103,10 @@ impl VisitorMut for Rewriter {
                 SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {}
                 SelectItem::UnnamedExpr(expr) => {
                     let alias = Ident::new(format!("_c{position}"));
-                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+                    *item = SelectItem::ExprWithAlias {
+                        expr: expr.clone(),
+                        alias,
+                    };
                 }
                 SelectItem::ExprWithAliases { .. }
                 | SelectItem::QualifiedWildcard(..)

@@ -17,9 +17,13 @@ pub fn translate(error: &DataFusionError, text: &str) -> Error {
     match root {
         DataFusionError::SQL(error, _) => syntax(&error.to_string(), text),
         DataFusionError::SchemaError(error, _) => schema(error, text),
-        DataFusionError::NotImplemented(detail) => Error::semantic(format!("not supported yet: {}", first_line(detail))),
-        DataFusionError::Plan(detail) => plan(detail),
-        DataFusionError::ResourcesExhausted(detail) => Error::execution(format!("out of memory: {}", first_line(detail))),
+        DataFusionError::NotImplemented(detail) => {
+            Error::semantic(format!("not supported yet: {}", first_line(detail)))
+        }
+        DataFusionError::Plan(detail) => plan(detail, text),
+        DataFusionError::ResourcesExhausted(detail) => {
+            Error::execution(format!("out of memory: {}", first_line(detail)))
+        }
         DataFusionError::ArrowError(error, _) => data(&error.to_string()),
         DataFusionError::Execution(detail) => data(detail),
         _ => data(&message),
@@ -50,18 +54,29 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
 fn syntax(message: &str, text: &str) -> Error {
     let number_after = |label: &str| {
         let rest = message.rsplit_once(label)?.1;
-        rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()
+        rest.trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<usize>()
+            .ok()
     };
     let place = number_after("Line:").zip(number_after("Column:"));
     let offset = place.map_or(0, |(line, column)| offset_of(text, line, column));
     if message.contains("recursion limit") || message.contains("RecursionLimit") {
         return Error::syntax(first_word(text), "the query is nested too deeply");
     }
-    let found = message.rsplit_once("found: ").map(|(_, rest)| rest.split(" at Line").next().unwrap_or(rest));
+    let found = message
+        .rsplit_once("found: ")
+        .map(|(_, rest)| rest.split(" at Line").next().unwrap_or(rest));
     let detail = match found {
-        Some("EOF") | None if place.is_none() => "invalid token ';', the query ends too early".to_owned(),
+        Some("EOF") | None if place.is_none() => {
+            "invalid token ';', the query ends too early".to_owned()
+        }
         Some("EOF") => "invalid token ';', the query ends too early".to_owned(),
-        Some(token) => format!("invalid token '{}'", token.chars().take(40).collect::<String>()),
+        Some(token) => format!(
+            "invalid token '{}'",
+            token.chars().take(40).collect::<String>()
+        ),
         None => "invalid query".to_owned(),
     };
     let at = if place.is_none() { text.len() } else { offset };
@@ -73,9 +88,17 @@ fn first_word(text: &str) -> usize {
 }
 
 fn offset_of(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = text.get(start..).unwrap_or_default();
-    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(offset, _)| offset)
+    start
+        + rest
+            .char_indices()
+            .nth(column.saturating_sub(1))
+            .map_or(rest.len(), |(offset, _)| offset)
 }
 
 fn schema(error: &SchemaError, text: &str) -> Error {
@@ -87,12 +110,14 @@ fn schema(error: &SchemaError, text: &str) -> Error {
                 None => error,
             }
         }
-        SchemaError::AmbiguousReference { field } => {
-            Error::semantic(format!("{} is ambiguous, it names columns of several tables", field.name()))
-        }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            Error::semantic(format!("column {name} is there twice, give one of them an alias"))
-        }
+        SchemaError::AmbiguousReference { field } => Error::semantic(format!(
+            "{} is ambiguous, it names columns of several tables",
+            field.name()
+        )),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => Error::semantic(format!(
+            "column {name} is there twice, give one of them an alias"
+        )),
     }
 }
 
@@ -102,16 +127,21 @@ pub(super) fn place_of(text: &str, name: &str) -> Option<usize> {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let mut places = lower.match_indices(name);
     let place = places.find(|(at, _)| {
-        !is_word(lower[..*at].chars().next_back()) && !is_word(lower[at + name.len()..].chars().next())
+        !is_word(lower[..*at].chars().next_back())
+            && !is_word(lower[at + name.len()..].chars().next())
     });
     place.map(|(at, _)| at)
 }
 
-fn plan(detail: &str) -> Error {
+fn plan(detail: &str, text: &str) -> Error {
     let line = first_line(detail);
     if let Some(rest) = line.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
-        return Error::semantic(format!("function or view '{name}' cannot be resolved"));
+        let error = Error::semantic(format!("function or view '{name}' cannot be resolved"));
+        return match place_of(text, name) {
+            Some(at) => error.at(at),
+            None => error,
+        };
     }
     Error::semantic(lower_first(line))
 }
@@ -136,5 +166,7 @@ fn first_line(text: &str) -> &str {
 
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+    chars.next().map_or(String::new(), |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
 }

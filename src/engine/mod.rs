@@ -17,8 +17,8 @@ use chrono_tz::Tz;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-    SchemaProvider, TableProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
@@ -63,7 +63,10 @@ pub struct Setting<'a> {
 
 impl Engine {
     pub fn new(interruptible: bool) -> Self {
-        Self { interruptible, ..Self::default() }
+        Self {
+            interruptible,
+            ..Self::default()
+        }
     }
 
     /// Runs `query`, giving its batches to `visit` as they come, and returns its schema.
@@ -107,7 +110,9 @@ impl Engine {
             (Some(EngineStatement::Statement(statement)), true) => match *statement {
                 SqlStatement::Query(mut query) => {
                     dialect::rewrite(&mut query);
-                    Ok(EngineStatement::Statement(Box::new(SqlStatement::Query(query))))
+                    Ok(EngineStatement::Statement(Box::new(SqlStatement::Query(
+                        query,
+                    ))))
                 }
                 _ => Err(Error::not_supported("this statement as a query")),
             },
@@ -127,13 +132,22 @@ impl Engine {
         let failed = |error: DataFusionError| failure::translate(&error, text);
         let catalog = Arc::new(MemoryCatalogProvider::new());
         let current: Arc<MemorySchemaProvider> = Arc::default();
-        catalog.register_schema(setting.project, Arc::clone(&current) as _).map_err(failed)?;
+        catalog
+            .register_schema(setting.project, Arc::clone(&current) as _)
+            .map_err(failed)?;
         for reference in base.resolve_table_references(statement).map_err(failed)? {
+            if base.table_functions().contains_key(reference.table()) {
+                continue;
+            }
             let (project, name) = match &reference {
                 TableReference::Bare { table } => (None, table.as_ref()),
-                TableReference::Partial { schema, table } => (Some(schema.as_ref()), table.as_ref()),
+                TableReference::Partial { schema, table } => {
+                    (Some(schema.as_ref()), table.as_ref())
+                }
                 TableReference::Full { .. } => {
-                    return Err(Error::not_supported("names with a schema, project.schema.table"));
+                    return Err(Error::not_supported(
+                        "names with a schema, project.schema.table",
+                    ));
                 }
             };
             let Some(found) = resolve(project, name)? else {
@@ -150,20 +164,28 @@ impl Engine {
                     Some(schema) => schema,
                     None => {
                         let schema: Arc<MemorySchemaProvider> = Arc::default();
-                        catalog.register_schema(project, Arc::clone(&schema) as _).map_err(failed)?;
+                        catalog
+                            .register_schema(project, Arc::clone(&schema) as _)
+                            .map_err(failed)?;
                         schema
                     }
                 },
             };
-            schema.register_table(name.to_owned(), named as Arc<dyn TableProvider>).map_err(failed)?;
+            schema
+                .register_table(name.to_owned(), named as Arc<dyn TableProvider>)
+                .map_err(failed)?;
         }
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
-        let mut config = base.config().clone().with_default_catalog_and_schema(CATALOG, setting.project);
+        let mut config = base
+            .config()
+            .clone()
+            .with_default_catalog_and_schema(CATALOG, setting.project);
         config.options_mut().execution.time_zone = Some(setting.zone.name().to_owned());
         if let Some(store) = setting.store {
             let url = url::parse(table::DATA_URL);
-            base.runtime_env().register_object_store(&url, Arc::clone(store.objects()) as _);
+            base.runtime_env()
+                .register_object_store(&url, Arc::clone(store.objects()) as _);
         }
         Ok(SessionStateBuilder::new_from_existing(base.clone())
             .with_config(config)
@@ -198,11 +220,17 @@ impl Engine {
 }
 
 fn new_state() -> SessionState {
-    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
+    let mut config = SessionConfig::new()
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
-    options.sql_parser.enable_options_value_normalization = false;
-    SessionStateBuilder::new().with_config(config).with_default_features().build()
+    // NULL is lower than any value.
+    options.sql_parser.default_null_ordering = "nulls_min".to_owned();
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .build()
 }
 
 /// The query alone, at the same line and column as in its statement.

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{FieldRef, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -33,7 +35,7 @@ use super::types::{session_type, storage_schema, storage_type};
 use crate::catalog::{Column, Schema};
 use crate::datatype::DataType;
 use crate::ids::{Lsn, SegmentId, TableId};
-use crate::store::{Bound, Body, Key, SegmentRecord, Snapshot, Store, StoreError, physical_name};
+use crate::store::{Body, Bound, Key, SegmentRecord, Snapshot, Store, StoreError, physical_name};
 
 /// The object store of a warehouse's data files inside the engine.
 pub(super) const DATA_URL: &str = "warehouse://data";
@@ -67,12 +69,33 @@ impl std::fmt::Debug for SnapshotTable {
 }
 
 impl SnapshotTable {
-    pub fn new(store: Arc<Store>, id: TableId, name: String, schema: Schema, parts: Vec<Part>) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        id: TableId,
+        name: String,
+        schema: Schema,
+        parts: Vec<Part>,
+    ) -> Self {
         let file_schema = storage_schema(&schema.columns);
-        let partition_fields: Vec<FieldRef> = storage_schema(&schema.partition_columns).fields().to_vec();
-        let all: Vec<FieldRef> = file_schema.fields().iter().chain(&partition_fields).cloned().collect();
+        let partition_fields: Vec<FieldRef> =
+            storage_schema(&schema.partition_columns).fields().to_vec();
+        let all: Vec<FieldRef> = file_schema
+            .fields()
+            .iter()
+            .chain(&partition_fields)
+            .cloned()
+            .collect();
         let table_schema = Arc::new(ArrowSchema::new(all));
-        Self { store, id, name, schema, parts, file_schema, partition_fields, table_schema }
+        Self {
+            store,
+            id,
+            name,
+            schema,
+            parts,
+            file_schema,
+            partition_fields,
+            table_schema,
+        }
     }
 
     /// The table under its column names, instants in the session's zone.
@@ -84,49 +107,94 @@ impl SnapshotTable {
                 let stored = storage_type(&column.data_type);
                 let seen = session_type(&column.data_type, zone);
                 let physical = col(physical_name(column.id));
-                let value = if stored == seen { physical } else { cast_expr(physical, seen) };
+                let value = if stored == seen {
+                    physical
+                } else {
+                    cast_expr(physical, seen)
+                };
                 value.alias(&column.name)
             })
             .collect();
         let source = provider_as_source(Arc::new(self));
-        let plan = LogicalPlanBuilder::scan("segments", source, None)?.project(columns)?.build()?;
+        let plan = LogicalPlanBuilder::scan("segments", source, None)?
+            .project(columns)?
+            .build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
     }
 
     /// The partitions that may hold rows for `filters`.
     fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> EngineResult<Vec<&Part>> {
-        let on_partition = filters.iter().filter(|filter| self.is_partition_filter(filter)).cloned();
-        let Some(predicate) = conjunction(on_partition) else { return Ok(self.parts.iter().collect()) };
-        let columns = self.schema.partition_columns.iter().enumerate().map(|(level, column)| {
-            let values = self.parts.iter().map(|part| partition_value(column, &part.values[level]));
-            ScalarValue::iter_to_array(values.collect::<EngineResult<Vec<_>>>()?)
-        });
+        let on_partition = filters
+            .iter()
+            .filter(|filter| self.is_partition_filter(filter))
+            .cloned();
+        let Some(predicate) = conjunction(on_partition) else {
+            return Ok(self.parts.iter().collect());
+        };
+        let columns = self
+            .schema
+            .partition_columns
+            .iter()
+            .enumerate()
+            .map(|(level, column)| {
+                let values = self
+                    .parts
+                    .iter()
+                    .map(|part| partition_value(column, &part.values[level]));
+                ScalarValue::iter_to_array(values.collect::<EngineResult<Vec<_>>>()?)
+            });
         if self.parts.is_empty() {
             return Ok(Vec::new());
         }
         let schema = Arc::new(ArrowSchema::new(self.partition_fields.clone()));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect::<EngineResult<_>>()?)?;
+        let batch =
+            RecordBatch::try_new(Arc::clone(&schema), columns.collect::<EngineResult<_>>()?)?;
         let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(schema)?)?;
         let kept = predicate.evaluate(&batch)?.into_array(self.parts.len())?;
         let kept = kept.as_boolean();
         let is_kept = |position: usize| kept.is_valid(position) && kept.value(position);
-        Ok(self.parts.iter().enumerate().filter(|(position, _)| is_kept(*position)).map(|(_, part)| part).collect())
+        Ok(self
+            .parts
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| is_kept(*position))
+            .map(|(_, part)| part)
+            .collect())
     }
 
     fn is_partition_filter(&self, filter: &Expr) -> bool {
-        let is_partition = |name: &str| self.partition_fields.iter().any(|field| field.name() == name);
-        !filter.is_volatile() && filter.column_refs().iter().all(|column| is_partition(&column.name))
+        let is_partition = |name: &str| {
+            self.partition_fields
+                .iter()
+                .any(|field| field.name() == name)
+        };
+        let columns = filter.column_refs();
+        !filter.is_volatile()
+            && !columns.is_empty()
+            && columns.iter().all(|column| is_partition(&column.name))
     }
 
     fn snapshot(&self, part: &Part) -> Result<Snapshot, StoreError> {
-        let key = Key::Version { table: self.id, lsn: part.lsn };
+        let key = Key::Version {
+            table: self.id,
+            lsn: part.lsn,
+        };
         let version: crate::catalog::Version = self.store.require(&key)?;
-        version.content.ok_or(StoreError::MissingRecord { key: format!("content of {key}") })
+        version.content.ok_or(StoreError::MissingRecord {
+            key: format!("content of {key}"),
+        })
     }
 
     /// An inline segment as rows of this table.
-    fn inline_rows(&self, id: SegmentId, record: &SegmentRecord, part: &Part) -> EngineResult<Option<RecordBatch>> {
-        let Some(stored) = record.inline_batch(id).map_err(external)? else { return Ok(None) };
+    fn inline_rows(
+        &self,
+        id: SegmentId,
+        record: &SegmentRecord,
+        part: &Part,
+    ) -> EngineResult<Option<RecordBatch>> {
+        let Some(stored) = record.inline_batch(id).map_err(external)? else {
+            return Ok(None);
+        };
         let rows = stored.num_rows();
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.table_schema.fields().len());
         for field in self.file_schema.fields() {
@@ -140,30 +208,56 @@ impl SnapshotTable {
             arrays.push(partition_value(column, value)?.to_array_of_size(rows)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.table_schema), arrays, &options)?))
+        Ok(Some(RecordBatch::try_new_with_options(
+            Arc::clone(&self.table_schema),
+            arrays,
+            &options,
+        )?))
     }
 
     /// A Parquet segment as a file to scan.
-    fn file(&self, id: SegmentId, record: &SegmentRecord, part: &Part) -> EngineResult<Option<PartitionedFile>> {
+    fn file(
+        &self,
+        id: SegmentId,
+        record: &SegmentRecord,
+        part: &Part,
+    ) -> EngineResult<Option<PartitionedFile>> {
         let owner = format!("table {}, LSN {}", self.name, part.lsn);
-        let Some(path) = self.store.expose_file(id, record, &owner) else { return Ok(None) };
+        let Some(path) = self.store.expose_file(id, record, &owner) else {
+            return Ok(None);
+        };
         let columns = self.schema.partition_columns.iter().zip(&part.values);
-        let values = columns.map(|(column, value)| partition_value(column, value)).collect::<EngineResult<_>>()?;
+        let values = columns
+            .map(|(column, value)| partition_value(column, value))
+            .collect::<EngineResult<_>>()?;
         let file = PartitionedFile::new(path, record.size_bytes).with_partition_values(values);
-        Ok(Some(file.with_statistics(Arc::new(self.statistics(record)))))
+        Ok(Some(
+            file.with_statistics(Arc::new(self.statistics(record))),
+        ))
     }
 
     fn statistics(&self, record: &SegmentRecord) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.file_schema);
         statistics.num_rows = Precision::Exact(record.row_count as usize);
-        let Body::Parquet { columns, .. } = &record.body else { return statistics };
-        for (column, known) in self.schema.columns.iter().zip(&mut statistics.column_statistics) {
-            let Some(found) = columns.iter().find(|found| found.column == column.id) else { continue };
+        let Body::Parquet { columns, .. } = &record.body else {
+            return statistics;
+        };
+        for (column, known) in self
+            .schema
+            .columns
+            .iter()
+            .zip(&mut statistics.column_statistics)
+        {
+            let Some(found) = columns.iter().find(|found| found.column == column.id) else {
+                continue;
+            };
             if let Some(count) = found.null_count {
                 known.null_count = Precision::Exact(count as usize);
             }
             let scalar = |bound: &Option<Bound>| {
-                let value = bound.as_ref().and_then(|bound| bound_value(&column.data_type, bound));
+                let value = bound
+                    .as_ref()
+                    .and_then(|bound| bound_value(&column.data_type, bound));
                 value.map_or(Precision::Absent, Precision::Exact)
             };
             (known.min_value, known.max_value) = (scalar(&found.min), scalar(&found.max));
@@ -171,12 +265,19 @@ impl SnapshotTable {
         statistics
     }
 
-    fn scan_files(&self, files: Vec<PartitionedFile>, projection: Option<&Vec<usize>>, limit: Option<usize>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    fn scan_files(
+        &self,
+        files: Vec<PartitionedFile>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let schema = TableSchema::builder(Arc::clone(&self.file_schema))
             .with_table_partition_cols(self.partition_fields.clone())
             .build();
         let mut statistics = Statistics::new_unknown(&self.table_schema);
-        let rows = files.iter().filter_map(|file| file.statistics.as_ref()?.num_rows.get_value().copied());
+        let rows = files
+            .iter()
+            .filter_map(|file| file.statistics.as_ref()?.num_rows.get_value().copied());
         statistics.num_rows = Precision::Exact(rows.sum());
         if let [only] = files.as_slice()
             && let Some(known) = &only.statistics
@@ -204,7 +305,10 @@ impl TableProvider for SnapshotTable {
         TableType::Base
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> EngineResult<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| {
             if self.is_partition_filter(filter) {
                 TableProviderFilterPushDown::Exact
@@ -224,9 +328,15 @@ impl TableProvider for SnapshotTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let (mut batches, mut files) = (Vec::new(), Vec::new());
         for part in self.pruned(state, filters)? {
-            let segments = self.snapshot(part).and_then(|snapshot| snapshot.segments(&self.store)).map_err(external)?;
+            let segments = self
+                .snapshot(part)
+                .and_then(|snapshot| snapshot.segments(&self.store))
+                .map_err(external)?;
             for segment in segments {
-                let record = self.store.require(&Key::Segment(segment.id)).map_err(external)?;
+                let record = self
+                    .store
+                    .require(&Key::Segment(segment.id))
+                    .map_err(external)?;
                 if let Some(file) = self.file(segment.id, &record, part)? {
                     files.push(file);
                 } else if let Some(rows) = self.inline_rows(segment.id, &record, part)? {
@@ -236,7 +346,11 @@ impl TableProvider for SnapshotTable {
         }
         let memory = |batches: Vec<RecordBatch>| -> EngineResult<Arc<dyn ExecutionPlan>> {
             let schema = Arc::clone(&self.table_schema);
-            Ok(MemorySourceConfig::try_new_exec(&[batches], schema, projection.cloned())?)
+            Ok(MemorySourceConfig::try_new_exec(
+                &[batches],
+                schema,
+                projection.cloned(),
+            )?)
         };
         match (files.is_empty(), batches.is_empty()) {
             (true, true) => {
@@ -248,9 +362,10 @@ impl TableProvider for SnapshotTable {
             }
             (true, false) => memory(batches),
             (false, true) => self.scan_files(files, projection, limit),
-            (false, false) => {
-                UnionExec::try_new(vec![self.scan_files(files, projection, limit)?, memory(batches)?])
-            }
+            (false, false) => UnionExec::try_new(vec![
+                self.scan_files(files, projection, limit)?,
+                memory(batches)?,
+            ]),
         }
     }
 }
@@ -268,11 +383,19 @@ fn partition_value(column: &Column, text: &str) -> EngineResult<ScalarValue> {
 fn bound_value(data_type: &DataType, bound: &Bound) -> Option<ScalarValue> {
     Some(match (data_type, bound) {
         (DataType::Boolean, Bound::Boolean(value)) => ScalarValue::Boolean(Some(*value)),
-        (DataType::TinyInt, Bound::Integer(value)) => ScalarValue::Int8(Some(i8::try_from(*value).ok()?)),
-        (DataType::SmallInt, Bound::Integer(value)) => ScalarValue::Int16(Some(i16::try_from(*value).ok()?)),
-        (DataType::Int, Bound::Integer(value)) => ScalarValue::Int32(Some(i32::try_from(*value).ok()?)),
+        (DataType::TinyInt, Bound::Integer(value)) => {
+            ScalarValue::Int8(Some(i8::try_from(*value).ok()?))
+        }
+        (DataType::SmallInt, Bound::Integer(value)) => {
+            ScalarValue::Int16(Some(i16::try_from(*value).ok()?))
+        }
+        (DataType::Int, Bound::Integer(value)) => {
+            ScalarValue::Int32(Some(i32::try_from(*value).ok()?))
+        }
         (DataType::BigInt, Bound::Integer(value)) => ScalarValue::Int64(Some(*value)),
-        (DataType::Date, Bound::Integer(value)) => ScalarValue::Date32(Some(i32::try_from(*value).ok()?)),
+        (DataType::Date, Bound::Integer(value)) => {
+            ScalarValue::Date32(Some(i32::try_from(*value).ok()?))
+        }
         (DataType::Datetime, Bound::Integer(value)) => {
             ScalarValue::TimestampMillisecond(Some(*value), Some("UTC".into()))
         }

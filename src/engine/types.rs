@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit,
+};
 
 use crate::catalog::Column;
 use crate::datatype::DataType;
@@ -37,8 +39,16 @@ pub fn session_type(data_type: &DataType, zone: &str) -> ArrowType {
 
 /// The schema of stored rows: physical names, storage types.
 pub fn storage_schema(columns: &[Column]) -> SchemaRef {
-    let field = |column: &Column| Field::new(physical_name(column.id), storage_type(&column.data_type), true);
-    Arc::new(ArrowSchema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    let field = |column: &Column| {
+        Field::new(
+            physical_name(column.id),
+            storage_type(&column.data_type),
+            true,
+        )
+    };
+    Arc::new(ArrowSchema::new(
+        columns.iter().map(field).collect::<Vec<_>>(),
+    ))
 }
 
 /// The type's name in messages: `BIGINT`, `DECIMAL(10,2)`.
@@ -49,15 +59,18 @@ pub fn arrow_type_name(data_type: &ArrowType) -> String {
         ArrowType::Int8 => "TINYINT".into(),
         ArrowType::Int16 => "SMALLINT".into(),
         ArrowType::Int32 => "INT".into(),
-        ArrowType::Int64 | ArrowType::UInt8 | ArrowType::UInt16 | ArrowType::UInt32 | ArrowType::UInt64 => {
-            "BIGINT".into()
-        }
+        ArrowType::Int64
+        | ArrowType::UInt8
+        | ArrowType::UInt16
+        | ArrowType::UInt32
+        | ArrowType::UInt64 => "BIGINT".into(),
         ArrowType::Float16 | ArrowType::Float32 => "FLOAT".into(),
         ArrowType::Float64 => "DOUBLE".into(),
         ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => "STRING".into(),
-        ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView | ArrowType::FixedSizeBinary(_) => {
-            "BINARY".into()
-        }
+        ArrowType::Binary
+        | ArrowType::LargeBinary
+        | ArrowType::BinaryView
+        | ArrowType::FixedSizeBinary(_) => "BINARY".into(),
         ArrowType::Date32 | ArrowType::Date64 => "DATE".into(),
         ArrowType::Timestamp(TimeUnit::Millisecond, Some(_)) => "DATETIME".into(),
         ArrowType::Timestamp(_, _) => "TIMESTAMP".into(),

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringViewArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch,
+    StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType as ArrowType, DecimalType, Decimal128Type, Int64Type};
-use datafusion::arrow::compute::kernels::cast_utils::parse_decimal;
+use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, DecimalType, Int64Type};
 
 use super::types::{arrow_type_name, session_type, storage_schema, storage_type};
 use crate::ast::Literal;
@@ -27,36 +26,59 @@ const TEXT_MAX: usize = 8 << 20;
 pub type Mapping = Vec<Option<usize>>;
 
 /// Builds the stored batch of literal rows. `mapping` has an entry for each of `columns`.
-pub fn literal_batch(columns: &[Column], mapping: &Mapping, rows: &[Vec<Literal>], zone: Tz) -> Result<RecordBatch> {
-    let arrays = columns.iter().zip(mapping).map(|(column, position)| match position {
-        Some(position) => {
-            let values = rows.iter().map(|row| &row[*position]);
-            check_not_null(column, rows.iter().any(|row| row[*position] == Literal::Null))?;
-            literal_array(column, values, zone)
-        }
-        None => {
-            check_not_null(column, !rows.is_empty())?;
-            Ok(new_null_array(&storage_type(&column.data_type), rows.len()))
-        }
-    });
+pub fn literal_batch(
+    columns: &[Column],
+    mapping: &Mapping,
+    rows: &[Vec<Literal>],
+    zone: Tz,
+) -> Result<RecordBatch> {
+    let arrays = columns
+        .iter()
+        .zip(mapping)
+        .map(|(column, position)| match position {
+            Some(position) => {
+                let values = rows.iter().map(|row| &row[*position]);
+                check_not_null(
+                    column,
+                    rows.iter().any(|row| row[*position] == Literal::Null),
+                )?;
+                literal_array(column, values, zone)
+            }
+            None => {
+                check_not_null(column, !rows.is_empty())?;
+                Ok(new_null_array(&storage_type(&column.data_type), rows.len()))
+            }
+        });
     stored_batch(columns, arrays.collect::<Result<_>>()?)
 }
 
 fn stored_batch(columns: &[Column], arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
-    RecordBatch::try_new(storage_schema(columns), arrays).map_err(|error| Error::internal(error.to_string()))
+    RecordBatch::try_new(storage_schema(columns), arrays)
+        .map_err(|error| Error::internal(error.to_string()))
 }
 
 fn check_not_null(column: &Column, has_null: bool) -> Result<()> {
     if has_null && !column.nullable {
-        return Err(Error::semantic(format!("column {} is NOT NULL and has no value", column.name)));
+        return Err(Error::semantic(format!(
+            "column {} is NOT NULL and has no value",
+            column.name
+        )));
     }
     Ok(())
 }
 
-fn literal_array<'a>(column: &Column, values: impl Iterator<Item = &'a Literal>, zone: Tz) -> Result<ArrayRef> {
+fn literal_array<'a>(
+    column: &Column,
+    values: impl Iterator<Item = &'a Literal>,
+    zone: Tz,
+) -> Result<ArrayRef> {
     macro_rules! integers {
         ($array:ty, $native:ty) => {
-            Arc::new(collect(values, |v| integer::<$native>(column, v))?.into_iter().collect::<$array>()) as ArrayRef
+            Arc::new(
+                collect(values, |v| integer::<$native>(column, v))?
+                    .into_iter()
+                    .collect::<$array>(),
+            ) as ArrayRef
         };
     }
     Ok(match &column.data_type {
@@ -64,37 +86,71 @@ fn literal_array<'a>(column: &Column, values: impl Iterator<Item = &'a Literal>,
         DataType::SmallInt => integers!(Int16Array, i16),
         DataType::Int => integers!(Int32Array, i32),
         DataType::BigInt => integers!(Int64Array, i64),
-        DataType::Float => {
-            Arc::new(collect(values, |v| float(column, v).map(|f| f as f32))?.into_iter().collect::<Float32Array>())
-        }
-        DataType::Double => Arc::new(collect(values, |v| float(column, v))?.into_iter().collect::<Float64Array>()),
+        DataType::Float => Arc::new(
+            collect(values, |v| float(column, v).map(|f| f as f32))?
+                .into_iter()
+                .collect::<Float32Array>(),
+        ),
+        DataType::Double => Arc::new(
+            collect(values, |v| float(column, v))?
+                .into_iter()
+                .collect::<Float64Array>(),
+        ),
         DataType::Decimal(p, s) => {
             let numbers = collect(values, |v| decimal(column, v, *p, *s))?;
             let array = numbers.into_iter().collect::<Decimal128Array>();
             Arc::new(
-                array.with_precision_and_scale(*p, *s as i8).map_err(|error| Error::internal(error.to_string()))?,
+                array
+                    .with_precision_and_scale(*p, *s as i8)
+                    .map_err(|error| Error::internal(error.to_string()))?,
             )
         }
         DataType::String | DataType::Varchar(_) | DataType::Char(_) => {
             let texts = collect(values, |v| text(column, v))?;
             Arc::new(texts.into_iter().collect::<StringViewArray>())
         }
-        DataType::Boolean => Arc::new(collect(values, |v| boolean(column, v))?.into_iter().collect::<BooleanArray>()),
-        DataType::Date => Arc::new(collect(values, |v| date(column, v))?.into_iter().collect::<Date32Array>()),
+        DataType::Boolean => Arc::new(
+            collect(values, |v| boolean(column, v))?
+                .into_iter()
+                .collect::<BooleanArray>(),
+        ),
+        DataType::Date => Arc::new(
+            collect(values, |v| date(column, v))?
+                .into_iter()
+                .collect::<Date32Array>(),
+        ),
         DataType::Datetime => {
-            let instants = collect(values, |v| instant(column, v, zone).map(|ns| ns.div_euclid(1_000_000) as i64))?;
-            Arc::new(instants.into_iter().collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+            let instants = collect(values, |v| {
+                instant(column, v, zone).map(|ns| ns.div_euclid(1_000_000) as i64)
+            })?;
+            Arc::new(
+                instants
+                    .into_iter()
+                    .collect::<TimestampMillisecondArray>()
+                    .with_timezone("UTC"),
+            )
         }
         DataType::Timestamp => {
             let instants = collect(values, |v| {
                 let nanos = instant(column, v, zone)?;
-                i64::try_from(nanos).map_err(|_| Error::overflow(format!("a TIMESTAMP cannot hold {}", shown(v))))
+                i64::try_from(nanos)
+                    .map_err(|_| Error::overflow(format!("a TIMESTAMP cannot hold {}", shown(v))))
             })?;
-            Arc::new(instants.into_iter().collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+            Arc::new(
+                instants
+                    .into_iter()
+                    .collect::<TimestampNanosecondArray>()
+                    .with_timezone("UTC"),
+            )
         }
         DataType::Binary => {
             let bytes = collect(values, |v| text(column, v))?;
-            Arc::new(bytes.into_iter().map(|v| v.map(String::into_bytes)).collect::<BinaryViewArray>())
+            Arc::new(
+                bytes
+                    .into_iter()
+                    .map(|v| v.map(String::into_bytes))
+                    .collect::<BinaryViewArray>(),
+            )
         }
     })
 }
@@ -103,7 +159,15 @@ fn collect<'a, T>(
     values: impl Iterator<Item = &'a Literal>,
     convert: impl Fn(&Literal) -> Result<T>,
 ) -> Result<Vec<Option<T>>> {
-    values.map(|value| if *value == Literal::Null { Ok(None) } else { convert(value).map(Some) }).collect()
+    values
+        .map(|value| {
+            if *value == Literal::Null {
+                Ok(None)
+            } else {
+                convert(value).map(Some)
+            }
+        })
+        .collect()
 }
 
 fn integer<T: TryFrom<i64>>(column: &Column, value: &Literal) -> Result<T> {
@@ -113,14 +177,18 @@ fn integer<T: TryFrom<i64>>(column: &Column, value: &Literal) -> Result<T> {
         Literal::String(text) => match text.trim().parse::<i64>() {
             Ok(number) => Some(number),
             Err(_) => {
-                let number = f64::from_str(text.trim()).ok().filter(|number| number.is_finite());
+                let number = f64::from_str(text.trim())
+                    .ok()
+                    .filter(|number| number.is_finite());
                 let number = number.ok_or_else(|| bad_cast(column, value))?.trunc();
                 (number.abs() < 9.3e18).then_some(number as i64)
             }
         },
         _ => return Err(no_cast(column, value)),
     };
-    let fits = wide.filter(|number| *number != i64::MIN).and_then(|number| T::try_from(number).ok());
+    let fits = wide
+        .filter(|number| *number != i64::MIN)
+        .and_then(|number| T::try_from(number).ok());
     fits.ok_or_else(|| does_not_fit(column, value))
 }
 
@@ -136,23 +204,66 @@ fn float(column: &Column, value: &Literal) -> Result<f64> {
 
 fn decimal(column: &Column, value: &Literal, precision: u8, scale: u8) -> Result<i128> {
     let digits = match value {
-        Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits) => digits.as_str(),
+        Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits) => {
+            digits.as_str()
+        }
         Literal::String(text) => text.trim(),
         _ => return Err(no_cast(column, value)),
     };
-    let parsed = parse_decimal::<Decimal128Type>(digits, precision, scale as i8);
-    if let Ok(number) = parsed {
-        return Ok(number);
+    let Some(parsed) = parse_decimal(digits, scale) else {
+        return Err(bad_cast(column, value));
+    };
+    match parsed.filter(|number| number.unsigned_abs() < 10u128.pow(u32::from(precision))) {
+        Some(number) => Ok(number),
+        None => Err(does_not_fit(column, value)),
     }
-    match f64::from_str(digits) {
-        Ok(_) => Err(does_not_fit(column, value)),
-        Err(_) => Err(bad_cast(column, value)),
+}
+
+/// A decimal number as an integer of units of `10^-scale`, rounded half away from zero. `None` where the
+/// text is no number, `Some(None)` where it is too large.
+fn parse_decimal(text: &str, scale: u8) -> Option<Option<i128>> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, unsigned) = match mantissa.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
+    // The number is `digits` with the point behind the first `kept` of them, after scaling.
+    let kept = whole.len() as i64 + i64::from(exponent) + i64::from(scale);
+    let significant = digits.trim_start_matches('0');
+    let kept = kept - (digits.len() - significant.len()) as i64;
+    if significant.is_empty() || kept < 0 {
+        return Some(Some(0));
+    }
+    if kept > 38 {
+        return Some(None);
+    }
+    let kept = kept as usize;
+    let taken = &significant[..kept.min(significant.len())];
+    let mut units = taken.parse::<i128>().unwrap_or(0) * 10i128.pow((kept - taken.len()) as u32);
+    if significant
+        .as_bytes()
+        .get(kept)
+        .is_some_and(|next| *next >= b'5')
+    {
+        units += 1;
+    }
+    Some(Some(if negative { -units } else { units }))
 }
 
 fn text(column: &Column, value: &Literal) -> Result<String> {
     let text = match value {
-        Literal::String(text) | Literal::Date(text) | Literal::Datetime(text) | Literal::Timestamp(text) => text.clone(),
+        Literal::String(text)
+        | Literal::Date(text)
+        | Literal::Datetime(text)
+        | Literal::Timestamp(text) => text.clone(),
         Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits)
             if column.data_type != DataType::Binary =>
         {
@@ -175,11 +286,18 @@ fn check_text(column: &Column, text: &str) -> Result<()> {
         _ => usize::MAX,
     };
     if text.len() > TEXT_MAX {
-        return Err(Error::overflow(format!("column {}: a value of {} bytes is over 8 MB", column.name, text.len())));
+        return Err(Error::overflow(format!(
+            "column {}: a value of {} bytes is over 8 MB",
+            column.name,
+            text.len()
+        )));
     }
     if text.len() > length_max && text.trim_end_matches(' ').chars().count() > length_max {
         let count = text.chars().count();
-        let detail = format!("column {}: a value of {count} characters does not fit {}", column.name, column.data_type);
+        let detail = format!(
+            "column {}: a value of {count} characters does not fit {}",
+            column.name, column.data_type
+        );
         return Err(Error::overflow(detail));
     }
     Ok(())
@@ -204,24 +322,34 @@ fn date(column: &Column, value: &Literal) -> Result<i32> {
 
 fn parse_date(text: &str) -> Option<NaiveDate> {
     let exact = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| exact)
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .filter(|_| exact)
 }
 
 /// Nanoseconds since 1970-01-01 UTC of a local time in `zone`.
 fn instant(column: &Column, value: &Literal, zone: Tz) -> Result<i128> {
     let text = match value {
-        Literal::String(text) | Literal::Datetime(text) | Literal::Timestamp(text) | Literal::Date(text) => text,
+        Literal::String(text)
+        | Literal::Datetime(text)
+        | Literal::Timestamp(text)
+        | Literal::Date(text) => text,
         _ => return Err(no_cast(column, value)),
     };
     let local = if text.len() == 10 {
         parse_date(text).and_then(|day| day.and_hms_opt(0, 0, 0))
     } else {
         let exact = text.len() >= 19 && text.as_bytes()[10] == b' ';
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok().filter(|_| exact)
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+            .ok()
+            .filter(|_| exact)
     };
     let moment = local.and_then(|local| zone.from_local_datetime(&local).earliest());
     let moment = moment.ok_or_else(|| bad_cast(column, value))?;
-    Ok(i128::from(moment.timestamp()) * 1_000_000_000 + i128::from(moment.timestamp_subsec_nanos()))
+    Ok(
+        i128::from(moment.timestamp()) * 1_000_000_000
+            + i128::from(moment.timestamp_subsec_nanos()),
+    )
 }
 
 fn shown(value: &Literal) -> String {
@@ -252,7 +380,10 @@ fn no_cast(column: &Column, value: &Literal) -> Error {
 
 fn cannot_convert(column: &Column, from: &str) -> Error {
     let to = column.data_type.to_string().to_uppercase();
-    Error::illegal_implicit_cast(format!("column {}: cannot convert {from} to {to} implicitly", column.name))
+    Error::illegal_implicit_cast(format!(
+        "column {}: cannot convert {from} to {to} implicitly",
+        column.name
+    ))
 }
 
 fn bad_cast(column: &Column, value: &Literal) -> Error {
@@ -266,29 +397,47 @@ fn bad_cast(column: &Column, value: &Literal) -> Error {
 }
 
 fn does_not_fit(column: &Column, value: &Literal) -> Error {
-    let detail = format!("column {}: {} does not fit {}", column.name, shown(value), column.data_type);
+    let detail = format!(
+        "column {}: {} does not fit {}",
+        column.name,
+        shown(value),
+        column.data_type
+    );
     Error::overflow(detail)
 }
 
 fn title_case(name: &str) -> String {
     let lower = name.to_lowercase();
     let mut chars = lower.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 /// Converts a batch of a query's result to stored rows. `mapping` has an entry for each of `columns`.
-pub fn stored_rows(columns: &[Column], mapping: &Mapping, batch: &RecordBatch, zone: &str) -> Result<RecordBatch> {
-    let arrays = columns.iter().zip(mapping).map(|(column, position)| match position {
-        Some(position) => {
-            let array = batch.column(*position);
-            check_not_null(column, array.null_count() > 0)?;
-            stored_array(column, array, zone)
-        }
-        None => {
-            check_not_null(column, batch.num_rows() > 0)?;
-            Ok(new_null_array(&storage_type(&column.data_type), batch.num_rows()))
-        }
-    });
+pub fn stored_rows(
+    columns: &[Column],
+    mapping: &Mapping,
+    batch: &RecordBatch,
+    zone: &str,
+) -> Result<RecordBatch> {
+    let arrays = columns
+        .iter()
+        .zip(mapping)
+        .map(|(column, position)| match position {
+            Some(position) => {
+                let array = batch.column(*position);
+                check_not_null(column, array.null_count() > 0)?;
+                stored_array(column, array, zone)
+            }
+            None => {
+                check_not_null(column, batch.num_rows() > 0)?;
+                Ok(new_null_array(
+                    &storage_type(&column.data_type),
+                    batch.num_rows(),
+                ))
+            }
+        });
     stored_batch(columns, arrays.collect::<Result<_>>()?)
 }
 
@@ -302,19 +451,29 @@ fn stored_array(column: &Column, array: &ArrayRef, zone: &str) -> Result<ArrayRe
     if !is_convertible(from, &column.data_type) {
         return Err(cannot_convert(column, &arrow_type_name(from)));
     }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let cast = |array: &ArrayRef, to: &ArrowType| {
         cast_with_options(array, to, &options).map_err(|_| {
             let to = title_case(&column.data_type.to_string());
-            let detail =
-                format!("In function cast, a value cannot be casted from {} to {to}.", title_case(&arrow_type_name(from)));
+            let detail = format!(
+                "In function cast, a value cannot be casted from {} to {to}.",
+                title_case(&arrow_type_name(from))
+            );
             Error::illegal_cast(format!("column {}: {detail}", column.name))
         })
     };
-    let is_text = matches!(from, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View);
+    let is_text = matches!(
+        from,
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View
+    );
     let through = match &column.data_type {
         // A local time is one of the session's zone.
-        DataType::Datetime | DataType::Timestamp => cast(array, &session_type(&column.data_type, zone))?,
+        DataType::Datetime | DataType::Timestamp => {
+            cast(array, &session_type(&column.data_type, zone))?
+        }
         DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt if is_text => {
             match cast_with_options(array, &ArrowType::Int64, &options) {
                 Ok(array) => array,
@@ -332,14 +491,22 @@ fn stored_array(column: &Column, array: &ArrayRef, zone: &str) -> Result<ArrayRe
 /// The implicit conversions of INSERT.
 fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
     let is_integer = from.is_integer();
-    let is_decimal = matches!(from, ArrowType::Decimal128(..) | ArrowType::Decimal64(..) | ArrowType::Decimal32(..));
-    let is_text = matches!(from, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View);
+    let is_decimal = matches!(
+        from,
+        ArrowType::Decimal128(..) | ArrowType::Decimal64(..) | ArrowType::Decimal32(..)
+    );
+    let is_text = matches!(
+        from,
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View
+    );
     let is_moment = matches!(from, ArrowType::Date32 | ArrowType::Timestamp(..));
     if from.is_null() {
         return true;
     }
     match to {
-        DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt => is_integer || is_text,
+        DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt => {
+            is_integer || is_text
+        }
         DataType::Float | DataType::Double => from.is_numeric() || is_text,
         DataType::Decimal(..) => is_integer || is_decimal || from.is_floating() || is_text,
         DataType::String | DataType::Varchar(_) | DataType::Char(_) => {
@@ -348,7 +515,11 @@ fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
         DataType::Boolean => matches!(from, ArrowType::Boolean),
         DataType::Date | DataType::Datetime | DataType::Timestamp => is_text || is_moment,
         DataType::Binary => {
-            is_text || matches!(from, ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView)
+            is_text
+                || matches!(
+                    from,
+                    ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView
+                )
         }
     }
 }
@@ -356,19 +527,41 @@ fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
 /// What a stored type cannot express: lengths of text, the missing smallest BIGINT, digits of DECIMAL.
 fn check_column(column: &Column, array: &ArrayRef) -> Result<()> {
     match &column.data_type {
-        DataType::BigInt if array.as_primitive::<Int64Type>().iter().flatten().any(|v| v == i64::MIN) => {
-            Err(Error::overflow(format!("column {}: {} does not fit bigint", column.name, i64::MIN)))
+        DataType::BigInt
+            if array
+                .as_primitive::<Int64Type>()
+                .iter()
+                .flatten()
+                .any(|v| v == i64::MIN) =>
+        {
+            Err(Error::overflow(format!(
+                "column {}: {} does not fit bigint",
+                column.name,
+                i64::MIN
+            )))
         }
         DataType::Decimal(precision, scale) => {
-            let fits = |value| Decimal128Type::validate_decimal_precision(value, *precision, *scale as i8).is_ok();
-            match array.as_primitive::<Decimal128Type>().iter().flatten().all(fits) {
+            let fits = |value| {
+                Decimal128Type::validate_decimal_precision(value, *precision, *scale as i8).is_ok()
+            };
+            match array
+                .as_primitive::<Decimal128Type>()
+                .iter()
+                .flatten()
+                .all(fits)
+            {
                 true => Ok(()),
-                false => Err(Error::overflow(format!("column {}: a value does not fit {}", column.name, column.data_type))),
+                false => Err(Error::overflow(format!(
+                    "column {}: a value does not fit {}",
+                    column.name, column.data_type
+                ))),
             }
         }
-        DataType::String | DataType::Varchar(_) | DataType::Char(_) => {
-            array.as_string_view().iter().flatten().try_for_each(|text| check_text(column, text))
-        }
+        DataType::String | DataType::Varchar(_) | DataType::Char(_) => array
+            .as_string_view()
+            .iter()
+            .flatten()
+            .try_for_each(|text| check_text(column, text)),
         _ => Ok(()),
     }
 }
@@ -378,12 +571,19 @@ mod tests {
     use super::*;
 
     fn column(data_type: DataType) -> Column {
-        Column { id: 1, name: "a".into(), data_type, nullable: true, comment: None }
+        Column {
+            id: 1,
+            name: "a".into(),
+            data_type,
+            nullable: true,
+            comment: None,
+        }
     }
 
     fn convert(data_type: DataType, value: Literal) -> std::result::Result<String, String> {
         let rows = vec![vec![value]];
-        let batch = literal_batch(&[column(data_type)], &vec![Some(0)], &rows, Tz::UTC).map_err(|e| e.to_string())?;
+        let batch = literal_batch(&[column(data_type)], &vec![Some(0)], &rows, Tz::UTC)
+            .map_err(|e| e.to_string())?;
         let text = datafusion::arrow::util::display::array_value_to_string(batch.column(0), 0);
         text.map_err(|e| e.to_string())
     }
@@ -394,18 +594,53 @@ mod tests {
         assert_eq!(convert(DataType::TinyInt, integer("127")), Ok("127".into()));
         assert!(convert(DataType::TinyInt, integer("128")).is_err());
         assert!(convert(DataType::BigInt, integer("-9223372036854775808")).is_err());
-        assert_eq!(convert(DataType::BigInt, integer("-9223372036854775807")), Ok("-9223372036854775807".into()));
-        assert_eq!(convert(DataType::BigInt, Literal::String("1.6".into())), Ok("1".into()));
+        assert_eq!(
+            convert(DataType::BigInt, integer("-9223372036854775807")),
+            Ok("-9223372036854775807".into())
+        );
+        assert_eq!(
+            convert(DataType::BigInt, Literal::String("1.6".into())),
+            Ok("1".into())
+        );
         assert!(convert(DataType::BigInt, Literal::Double("1.6".into())).is_err());
-        assert_eq!(convert(DataType::Decimal(4, 2), Literal::Double("12.345".into())), Ok("12.35".into()));
+        assert_eq!(
+            convert(DataType::Decimal(4, 2), Literal::Double("12.345".into())),
+            Ok("12.35".into())
+        );
         assert!(convert(DataType::Decimal(4, 2), integer("123")).is_err());
+        for (text, expected) in [
+            ("1e1", "10.00"),
+            ("-0.005", "-0.01"),
+            ("0.0049", "0.00"),
+            ("1.5e-1", "0.15"),
+        ] {
+            assert_eq!(
+                convert(DataType::Decimal(4, 2), Literal::Double(text.into())),
+                Ok(expected.into()),
+                "{text}"
+            );
+        }
+        for wrong in ["", ".", "1.2.3", "x", "1e", "99.995", "1e30", "1e99"] {
+            assert!(
+                convert(DataType::Decimal(4, 2), Literal::String(wrong.into())).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]
     fn times_are_exact() {
         let text = |text: &str| Literal::String(text.into());
-        assert_eq!(convert(DataType::Datetime, text("2020-02-18 14:17:58")), Ok("2020-02-18T14:17:58Z".into()));
-        for wrong in ["2014-1-9 00:00:00", "2020-02-30 00:00:00", "yesterday", "2020-02-18T14:17:58"] {
+        assert_eq!(
+            convert(DataType::Datetime, text("2020-02-18 14:17:58")),
+            Ok("2020-02-18T14:17:58Z".into())
+        );
+        for wrong in [
+            "2014-1-9 00:00:00",
+            "2020-02-30 00:00:00",
+            "yesterday",
+            "2020-02-18T14:17:58",
+        ] {
             assert!(convert(DataType::Datetime, text(wrong)).is_err(), "{wrong}");
         }
         assert!(convert(DataType::Date, text("2020-2-1")).is_err());

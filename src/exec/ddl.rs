@@ -37,7 +37,10 @@ pub(super) fn create_table(cx: &Context<'_>, new: NewTable) -> Result<Outcome> {
 pub(super) fn drop_table(cx: &Context<'_>, target: Target) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author = cx.author();
-    let content = cx.catalog()?.require_version(target.id, target.table.head)?.content;
+    let content = cx
+        .catalog()?
+        .require_version(target.id, target.table.head)?
+        .content;
     let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table);
     edit.drop_table(&mut batch, content.map_or(0, |content| content.row_count));
     edit.finish(&mut batch);
@@ -55,7 +58,11 @@ pub(super) fn rename_table(cx: &Context<'_>, target: Target, new_name: &str) -> 
     Ok(Outcome::Done)
 }
 
-pub(super) fn add_partitions(cx: &Context<'_>, target: Target, partitions: Vec<Vec<String>>) -> Result<Outcome> {
+pub(super) fn add_partitions(
+    cx: &Context<'_>,
+    target: Target,
+    partitions: Vec<Vec<String>>,
+) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author = cx.author();
     let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table);

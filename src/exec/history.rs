@@ -13,7 +13,11 @@ use crate::timemachine::{Window, find_incarnation, listed_tables, table_history}
 pub(super) fn for_tables(cx: &Context<'_>) -> Result<Outcome> {
     let rows = listed_tables(cx.catalog()?, cx.project, cx.window(cx.project)?)?;
     let rows = rows.into_iter().map(|row| {
-        let partitioned = if row.table.partitioned { "TRUE" } else { "FALSE" };
+        let partitioned = if row.table.partitioned {
+            "TRUE"
+        } else {
+            "FALSE"
+        };
         vec![
             Some(row.table.name),
             Some(row.id.to_string()),
@@ -25,7 +29,14 @@ pub(super) fn for_tables(cx: &Context<'_>) -> Result<Outcome> {
     });
     Ok(Outcome::Listing(Listing {
         layout: Layout::HistoryOfTables,
-        titles: vec!["Name", "Id", "Type", "IsPartitioned", "CreateTime", "DropTime"],
+        titles: vec![
+            "Name",
+            "Id",
+            "Type",
+            "IsPartitioned",
+            "CreateTime",
+            "DropTime",
+        ],
         rows: rows.collect(),
     }))
 }
@@ -36,19 +47,31 @@ pub(super) fn for_table(cx: &Context<'_>, name: &TableRef, parts: &[Part]) -> Re
     let window = cx.window(&project)?;
     let found = find_incarnation(catalog, &project, &name.table.name.text, name.id, window)?;
     let Some((id, table)) = found else {
-        return Err(Error::table_not_found(&project, &name.table.name.text).at(name.table.name.at.0));
+        return Err(
+            Error::table_not_found(&project, &name.table.name.text).at(name.table.name.at.0),
+        );
     };
     let mut rows = table_history(catalog, id, &table, window)?;
     if !parts.is_empty() {
         let schema = catalog.schema(id, table.schema)?;
         if !table.partitioned {
-            return Err(Error::semantic(format!("table {project}.{} is not partitioned", table.name)));
+            return Err(Error::semantic(format!(
+                "table {project}.{} is not partitioned",
+                table.name
+            )));
         }
         let chosen = chosen_partitions(catalog, id, &schema, parts, window)?;
-        rows.retain(|row| row.partition.is_some_and(|partition| chosen.contains(&partition)));
+        rows.retain(|row| {
+            row.partition
+                .is_some_and(|partition| chosen.contains(&partition))
+        });
     }
     let rows = rows.into_iter().map(|row| {
-        let object_type = if row.partition.is_some() { "PARTITION" } else { "TABLE" };
+        let object_type = if row.partition.is_some() {
+            "PARTITION"
+        } else {
+            "TABLE"
+        };
         vec![
             Some(object_type.to_owned()),
             Some(row.object_id),
@@ -60,7 +83,14 @@ pub(super) fn for_table(cx: &Context<'_>, name: &TableRef, parts: &[Part]) -> Re
     });
     Ok(Outcome::Listing(Listing {
         layout: Layout::History,
-        titles: vec!["ObjectType", "ObjectId", "ObjectName", "LSN", "Time", "Operation"],
+        titles: vec![
+            "ObjectType",
+            "ObjectId",
+            "ObjectName",
+            "LSN",
+            "Time",
+            "Operation",
+        ],
         rows: rows.collect(),
     }))
 }
@@ -74,7 +104,11 @@ fn chosen_partitions(
     window: Window,
 ) -> Result<Vec<PartitionId>> {
     let mut kept: Vec<(PartitionId, Partition)> = catalog.partitions(table)?;
-    kept.retain(|(_, partition)| partition.dropped_at_ms.is_none_or(|dropped| window.keeps(dropped)));
+    kept.retain(|(_, partition)| {
+        partition
+            .dropped_at_ms
+            .is_none_or(|dropped| window.keeps(dropped))
+    });
     let mut chosen = Vec::new();
     for part in parts {
         match part {
@@ -87,12 +121,18 @@ fn chosen_partitions(
             Part::Spec(spec) => {
                 let wanted = partial_values(schema, spec)?;
                 let mut newest: BTreeMap<&[String], &(PartitionId, Partition)> = BTreeMap::new();
-                for entry in kept.iter().filter(|(_, partition)| matches_values(&wanted, &partition.values)) {
+                for entry in kept
+                    .iter()
+                    .filter(|(_, partition)| matches_values(&wanted, &partition.values))
+                {
                     let is_newer = |other: &(PartitionId, Partition)| {
                         let rank = |p: &Partition| (p.dropped_at_ms.is_none(), p.head);
                         rank(&entry.1) > rank(&other.1)
                     };
-                    if newest.get(&entry.1.values[..]).is_none_or(|other| is_newer(other)) {
+                    if newest
+                        .get(&entry.1.values[..])
+                        .is_none_or(|other| is_newer(other))
+                    {
                         newest.insert(&entry.1.values, entry);
                     }
                 }
@@ -107,6 +147,10 @@ fn chosen_partitions(
 }
 
 fn shown(spec: &crate::ast::PartitionSpec) -> String {
-    let values: Vec<String> = spec.values.iter().map(|(name, value)| format!("{}={value}", name.text)).collect();
+    let values: Vec<String> = spec
+        .values
+        .iter()
+        .map(|(name, value)| format!("{}={value}", name.text))
+        .collect();
     values.join("/")
 }

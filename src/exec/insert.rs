@@ -21,7 +21,10 @@ pub(super) fn insert(cx: &Context<'_>, plan: InsertPlan) -> Result<Outcome> {
     let mut writer = batch.segment_writer();
     write_source(cx, &plan, &mut writer)?;
     let segments = batch.finish_segments(writer)?;
-    let rows_added: u64 = segments.iter().map(|segment| segment.reference.row_count).sum();
+    let rows_added: u64 = segments
+        .iter()
+        .map(|segment| segment.reference.row_count)
+        .sum();
     if rows_added == 0 && !plan.overwrite {
         return Ok(Outcome::Done);
     }
@@ -40,7 +43,10 @@ pub(super) fn insert(cx: &Context<'_>, plan: InsertPlan) -> Result<Outcome> {
         (Some(_), None) => None,
     };
     let current = match head {
-        Some(lsn) => catalog.require_version(plan.target.id, lsn)?.content.unwrap_or_default(),
+        Some(lsn) => catalog
+            .require_version(plan.target.id, lsn)?
+            .content
+            .unwrap_or_default(),
         None => Snapshot::default(),
     };
     let (operation, base, rows_removed) = if plan.overwrite {
@@ -49,7 +55,10 @@ pub(super) fn insert(cx: &Context<'_>, plan: InsertPlan) -> Result<Outcome> {
         (Operation::Append, current, 0)
     };
     let content = base.append(store, &mut batch, segments)?;
-    let mut row = NewRow { rows_added, ..NewRow::content(operation, content, rows_removed) };
+    let mut row = NewRow {
+        rows_added,
+        ..NewRow::content(operation, content, rows_removed)
+    };
 
     let mut edit = TableEdit::open(&mut batch, &author, plan.target.id, plan.target.table);
     match (plan.partition, live) {
@@ -82,7 +91,11 @@ fn write_source(cx: &Context<'_>, plan: &InsertPlan, writer: &mut SegmentWriter<
         Source::Query(source) => {
             let mut begin = |schema: &datafusion::arrow::datatypes::SchemaRef| {
                 let found = schema.fields().len();
-                if found == plan.source_columns { Ok(()) } else { Err(wrong_count(found, plan.source_columns).at(source.at.0)) }
+                if found == plan.source_columns {
+                    Ok(())
+                } else {
+                    Err(wrong_count(found, plan.source_columns).at(source.at.0))
+                }
             };
             query::run(cx, source, &mut begin, &mut |rows| {
                 Ok(writer.write(stored_rows(columns, &plan.mapping, &rows, cx.zone.name())?)?)

@@ -12,7 +12,10 @@ const VALUE_MAX: usize = 64 << 10;
 
 pub(super) fn show(cx: &Context<'_>) -> Result<Outcome> {
     let project = cx.require_project(cx.project)?;
-    let rows = project.properties.into_iter().map(|(key, value)| vec![Some(key), Some(value)]);
+    let rows = project
+        .properties
+        .into_iter()
+        .map(|(key, value)| vec![Some(key), Some(value)]);
     Ok(Outcome::Listing(Listing {
         layout: Layout::Settings,
         titles: vec!["key", "value"],
@@ -33,7 +36,9 @@ pub(super) fn set(cx: &Context<'_>, settings: Vec<Setting>) -> Result<Outcome> {
             };
             change_retention(&mut project, days, cx.now_ms);
         } else if value.len() > VALUE_MAX {
-            return Err(Error::invalid_parameter(format!("the value of {key} is longer than {VALUE_MAX} bytes")));
+            return Err(Error::invalid_parameter(format!(
+                "the value of {key} is longer than {VALUE_MAX} bytes"
+            )));
         } else {
             project.properties.insert(key, value);
         }

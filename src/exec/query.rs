@@ -28,8 +28,13 @@ pub(super) fn run(
     // A query that names no table needs no store.
     let names_table = query.text.to_ascii_lowercase().contains("from");
     let store = if names_table { Some(cx.store()?) } else { None };
-    let setting = Setting { project: cx.project, zone: cx.zone, store };
-    cx.engine.run(query, cx.statement, &setting, &mut resolve, begin, visit)
+    let setting = Setting {
+        project: cx.project,
+        zone: cx.zone,
+        store,
+    };
+    cx.engine
+        .run(query, cx.statement, &setting, &mut resolve, begin, visit)
 }
 
 /// A table as it is now.
@@ -40,14 +45,30 @@ fn current(cx: &Context<'_>, project: Option<&str>, name: &str) -> Result<Option
     if catalog.project(project)?.is_none() {
         return Err(Error::project_not_found(project));
     }
-    let Some((id, table)) = catalog.live_table(project, name)? else { return Ok(None) };
+    let Some((id, table)) = catalog.live_table(project, name)? else {
+        return Ok(None);
+    };
     let schema = catalog.schema(id, table.schema)?;
     let parts = if table.partitioned {
         let live = catalog.live_partitions(id)?;
-        live.into_iter().map(|(_, partition)| Part { values: partition.values, lsn: partition.head }).collect()
+        live.into_iter()
+            .map(|(_, partition)| Part {
+                values: partition.values,
+                lsn: partition.head,
+            })
+            .collect()
     } else {
-        vec![Part { values: Vec::new(), lsn: table.head }]
+        vec![Part {
+            values: Vec::new(),
+            lsn: table.head,
+        }]
     };
     let name = format!("{}.{}", table.project, table.name);
-    Ok(Some(SnapshotTable::new(Arc::clone(cx.store()?), id, name, schema, parts)))
+    Ok(Some(SnapshotTable::new(
+        Arc::clone(cx.store()?),
+        id,
+        name,
+        schema,
+        parts,
+    )))
 }

@@ -12,12 +12,19 @@ use crate::ids::{Lsn, PartitionId, TableId};
 use crate::plan::{Context, matches_values, partial_values};
 use crate::store::{Batch, Key, Snapshot};
 use crate::timemachine::{
-    Chosen, PartitionAt, Refusal, Window, exact_version, find_incarnation, partition_at, state_at, table_history,
+    Chosen, PartitionAt, Refusal, Window, exact_version, find_incarnation, partition_at, state_at,
+    table_history,
 };
 
 pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
     let project = cx.project_of(&restore.source.table)?;
-    let work = Work { cx, catalog: cx.catalog()?, window: cx.window(&project)?, author: cx.author(), project };
+    let work = Work {
+        cx,
+        catalog: cx.catalog()?,
+        window: cx.window(&project)?,
+        author: cx.author(),
+        project,
+    };
     let source = work.find_source(&restore)?;
     let is_live = source.table.dropped_at_ms.is_none();
     match (restore.lsn, restore.parts.is_empty(), restore.new_name) {
@@ -28,7 +35,9 @@ pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
         }
         (Some(_), _, _) if !is_live => Err(Refusal::StillDropped(source.table.name).into()),
         (None, false, None) => work.undrop_partitions(source, &restore.parts),
-        (None, false, Some(_)) => Err(Refusal::WrongForm("partitions need TO LSN to be restored as a new table").into()),
+        (None, false, Some(_)) => {
+            Err(Refusal::WrongForm("partitions need TO LSN to be restored as a new table").into())
+        }
         (Some(lsn), true, None) => work.table_to_lsn(source, lsn),
         (Some(lsn), false, None) => work.partitions_to_lsn(source, &restore.parts, lsn),
         (Some(lsn), _, Some(new_name)) => {
@@ -37,7 +46,13 @@ pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
             match (same, restore.parts.is_empty()) {
                 (true, true) => work.table_to_lsn(source, lsn),
                 (true, false) => work.partitions_to_lsn(source, &restore.parts, lsn),
-                (false, _) => work.restore_as(source, &restore.parts, lsn, &target_project, &new_name.name.text),
+                (false, _) => work.restore_as(
+                    source,
+                    &restore.parts,
+                    lsn,
+                    &target_project,
+                    &new_name.name.text,
+                ),
             }
         }
     }
@@ -71,20 +86,34 @@ impl Work<'_> {
         let name = &restore.source.table.name;
         if let Some(id) = restore.source.id {
             let known = self.catalog.table(id)?;
-            let named = known.filter(|table| table.project == self.project && table.name == name.text);
-            let Some(table) = named else { return Err(Refusal::UnknownTableId(id).into()) };
-            if table.dropped_at_ms.is_some_and(|dropped| !self.window.keeps(dropped)) {
+            let named =
+                known.filter(|table| table.project == self.project && table.name == name.text);
+            let Some(table) = named else {
+                return Err(Refusal::UnknownTableId(id).into());
+            };
+            if table
+                .dropped_at_ms
+                .is_some_and(|dropped| !self.window.keeps(dropped))
+            {
                 return Err(Refusal::NoBackup(table.name).into());
             }
             return self.incarnation(id, table);
         }
-        let Some((id, table)) = find_incarnation(self.catalog, &self.project, &name.text, None, self.window)? else {
+        let Some((id, table)) =
+            find_incarnation(self.catalog, &self.project, &name.text, None, self.window)?
+        else {
             return Err(Error::table_not_found(&self.project, &name.text).at(name.at.0));
         };
         if table.dropped_at_ms.is_some() && restore.lsn.is_none() {
             let mut ids = Vec::new();
-            for (id, table) in self.catalog.dropped_tables(&self.project, Some(&name.text))? {
-                if table.dropped_at_ms.is_some_and(|dropped| self.window.keeps(dropped)) {
+            for (id, table) in self
+                .catalog
+                .dropped_tables(&self.project, Some(&name.text))?
+            {
+                if table
+                    .dropped_at_ms
+                    .is_some_and(|dropped| self.window.keeps(dropped))
+                {
                     ids.push(id.to_string());
                 }
             }
@@ -114,7 +143,9 @@ impl Work<'_> {
     fn undrop(&self, source: Incarnation, new_name: Option<&ObjectName>) -> Result<Outcome> {
         let name = match new_name {
             Some(new_name) if self.cx.project_of(new_name)? != self.project => {
-                return Err(Refusal::WrongForm("a dropped table comes back in its own project").into());
+                return Err(
+                    Refusal::WrongForm("a dropped table comes back in its own project").into(),
+                );
             }
             Some(new_name) => new_name.name.text.clone(),
             None => source.table.name.clone(),
@@ -124,9 +155,17 @@ impl Work<'_> {
         }
         let mut batch = self.begin()?;
         let before = self.last_content(source.id, source.table.head)?;
-        let partitions = if source.table.partitioned { self.catalog.live_partitions(source.id)? } else { Vec::new() };
+        let partitions = if source.table.partitioned {
+            self.catalog.live_partitions(source.id)?
+        } else {
+            Vec::new()
+        };
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
-        edit.revive_table(&mut batch, &name, restored(Operation::Restore, before, source.id, 0))?;
+        edit.revive_table(
+            &mut batch,
+            &name,
+            restored(Operation::Restore, before, source.id, 0),
+        )?;
         for (id, mut partition) in partitions {
             let lsn = partition.head;
             let version = self.catalog.require_version(source.id, lsn)?;
@@ -138,7 +177,9 @@ impl Work<'_> {
 
     /// The content an object had before the DROP row at `head`.
     fn last_content(&self, table: TableId, head: Lsn) -> Result<Option<(Lsn, Version)>> {
-        let Some(lsn) = self.catalog.require_version(table, head)?.previous else { return Ok(None) };
+        let Some(lsn) = self.catalog.require_version(table, head)?.previous else {
+            return Ok(None);
+        };
         let version = self.catalog.require_version(table, lsn)?;
         Ok(version.content.is_some().then_some((lsn, version)))
     }
@@ -161,15 +202,23 @@ impl Work<'_> {
                 }
             };
             let spec = self.spec(&source.schema, &partition);
-            let Some(dropped) = partition.dropped_at_ms else { return Err(Refusal::PartitionTaken(spec).into()) };
+            let Some(dropped) = partition.dropped_at_ms else {
+                return Err(Refusal::PartitionTaken(spec).into());
+            };
             if !self.window.keeps(dropped) {
                 return Err(Refusal::NoBackup(spec).into());
             }
-            let twice = pieces.iter().any(|(_, other)| other.values == partition.values);
+            let twice = pieces
+                .iter()
+                .any(|(_, other)| other.values == partition.values);
             if twice {
                 return Err(Refusal::NamedTwice(spec).into());
             }
-            if self.catalog.live_partition(source.id, &partition.values)?.is_some() {
+            if self
+                .catalog
+                .live_partition(source.id, &partition.values)?
+                .is_some()
+            {
                 return Err(Refusal::PartitionTaken(spec).into());
             }
             pieces.push((id, partition));
@@ -194,12 +243,24 @@ impl Work<'_> {
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
         edit.table.schema = version.schema;
-        edit.add_table_row(&mut batch, restored(Operation::Overwrite, Some((lsn, version)), source.id, rows_removed));
+        edit.add_table_row(
+            &mut batch,
+            restored(
+                Operation::Overwrite,
+                Some((lsn, version)),
+                source.id,
+                rows_removed,
+            ),
+        );
         self.done(edit, batch)
     }
 
     fn current_rows(&self, table: TableId, head: Lsn) -> Result<u64> {
-        Ok(self.catalog.require_version(table, head)?.content.map_or(0, |content| content.row_count))
+        Ok(self
+            .catalog
+            .require_version(table, head)?
+            .content
+            .map_or(0, |content| content.row_count))
     }
 
     /// The whole partitioned table as it stood at `lsn`: partitions made since go, dropped ones come
@@ -218,10 +279,20 @@ impl Work<'_> {
                 edit.drop_partition(&mut batch, self.catalog, id, partition)?;
             }
         }
-        for Piece { id, mut partition, chosen } in pieces {
+        for Piece {
+            id,
+            mut partition,
+            chosen,
+        } in pieces
+        {
             let content = chosen.version.content.clone();
             if partition.dropped_at_ms.is_some() {
-                let row = restored(Operation::Restore, Some((chosen.lsn, chosen.version)), source.id, 0);
+                let row = restored(
+                    Operation::Restore,
+                    Some((chosen.lsn, chosen.version)),
+                    source.id,
+                    0,
+                );
                 edit.revive_partition(&mut batch, id, partition, row)?;
                 continue;
             }
@@ -230,7 +301,12 @@ impl Work<'_> {
                 continue;
             }
             let rows_removed = current.content.map_or(0, |content| content.row_count);
-            let row = restored(Operation::Overwrite, Some((chosen.lsn, chosen.version)), source.id, rows_removed);
+            let row = restored(
+                Operation::Overwrite,
+                Some((chosen.lsn, chosen.version)),
+                source.id,
+                rows_removed,
+            );
             edit.add_partition_row(&mut batch, id, &mut partition, row);
         }
         self.done(edit, batch)
@@ -245,10 +321,16 @@ impl Work<'_> {
         }
         let mut schema = source.table.schema;
         let mut at_table = None;
-        self.catalog.object_lsns(source.id, None, crate::store::Order::Descending, lsn, |lsn| {
-            at_table = Some(lsn);
-            std::ops::ControlFlow::Break(())
-        })?;
+        self.catalog.object_lsns(
+            source.id,
+            None,
+            crate::store::Order::Descending,
+            lsn,
+            |lsn| {
+                at_table = Some(lsn);
+                std::ops::ControlFlow::Break(())
+            },
+        )?;
         if let Some(row) = at_table {
             let version = self.catalog.require_version(source.id, row)?;
             if version.operation == Operation::Drop {
@@ -264,13 +346,26 @@ impl Work<'_> {
         let mut pieces = Vec::new();
         for (id, partition) in self.catalog.partitions(source.id)? {
             let spec = self.spec(&source.schema, &partition);
-            let at = state_at(self.catalog, (source.id, &source.table), (id, &partition), lsn, self.window, &spec)?;
+            let at = state_at(
+                self.catalog,
+                (source.id, &source.table),
+                (id, &partition),
+                lsn,
+                self.window,
+                &spec,
+            )?;
             if let PartitionAt::Present(chosen) = at {
-                let gone = partition.dropped_at_ms.is_some_and(|dropped| !self.window.keeps(dropped));
+                let gone = partition
+                    .dropped_at_ms
+                    .is_some_and(|dropped| !self.window.keeps(dropped));
                 if gone {
                     return Err(Refusal::NoBackup(spec).into());
                 }
-                pieces.push(Piece { id, partition, chosen });
+                pieces.push(Piece {
+                    id,
+                    partition,
+                    chosen,
+                });
             }
         }
         pieces.sort_by(|a, b| a.partition.values.cmp(&b.partition.values));
@@ -282,9 +377,19 @@ impl Work<'_> {
         let pieces = self.named_pieces(&source, parts, lsn)?;
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
-        for Piece { id, mut partition, chosen } in pieces {
+        for Piece {
+            id,
+            mut partition,
+            chosen,
+        } in pieces
+        {
             let rows_removed = self.current_rows(source.id, partition.head)?;
-            let row = restored(Operation::Overwrite, Some((chosen.lsn, chosen.version)), source.id, rows_removed);
+            let row = restored(
+                Operation::Overwrite,
+                Some((chosen.lsn, chosen.version)),
+                source.id,
+                rows_removed,
+            );
             edit.add_partition_row(&mut batch, id, &mut partition, row);
         }
         self.done(edit, batch)
@@ -304,22 +409,40 @@ impl Work<'_> {
                     return Err(Refusal::NamedTwice(spec).into());
                 }
                 let table = (source.id, &source.table);
-                let chosen = partition_at(self.catalog, table, (id, &partition), lsn, self.window, &spec)?;
+                let chosen = partition_at(
+                    self.catalog,
+                    table,
+                    (id, &partition),
+                    lsn,
+                    self.window,
+                    &spec,
+                )?;
                 if chosen.is_later {
                     self.cx.note(format!(
                         "WARNING: partition {spec} was created after LSN {lsn}; its first LSN {} is taken",
                         chosen.lsn
                     ));
                 } else if chosen.lsn != lsn {
-                    self.cx.note(format!("partition {spec}: LSN {} is taken for LSN {lsn}", chosen.lsn));
+                    self.cx.note(format!(
+                        "partition {spec}: LSN {} is taken for LSN {lsn}",
+                        chosen.lsn
+                    ));
                 }
-                pieces.push(Piece { id, partition, chosen });
+                pieces.push(Piece {
+                    id,
+                    partition,
+                    chosen,
+                });
             }
         }
         Ok(pieces)
     }
 
-    fn live_partitions_of(&self, source: &Incarnation, part: &Part) -> Result<Vec<(PartitionId, Partition)>> {
+    fn live_partitions_of(
+        &self,
+        source: &Incarnation,
+        part: &Part,
+    ) -> Result<Vec<(PartitionId, Partition)>> {
         match part {
             Part::Id { id, .. } => match self.catalog.partition(source.id, *id)? {
                 None => Err(Refusal::UnknownPartitionId(*id).into()),
@@ -343,8 +466,11 @@ impl Work<'_> {
                     }
                 };
                 if found.is_empty() {
-                    let shown: Vec<String> =
-                        spec.values.iter().map(|(name, value)| format!("{}={value}", name.text)).collect();
+                    let shown: Vec<String> = spec
+                        .values
+                        .iter()
+                        .map(|(name, value)| format!("{}={value}", name.text))
+                        .collect();
                     return Err(Refusal::PartitionNotFound(shown.join("/")).into());
                 }
                 Ok(found)
@@ -353,13 +479,26 @@ impl Work<'_> {
     }
 
     /// `restore table t [partition(…) …] to LSN 'n' as u`.
-    fn restore_as(&self, source: Incarnation, parts: &[Part], lsn: Lsn, project: &str, name: &str) -> Result<Outcome> {
+    fn restore_as(
+        &self,
+        source: Incarnation,
+        parts: &[Part],
+        lsn: Lsn,
+        project: &str,
+        name: &str,
+    ) -> Result<Outcome> {
         let (content, pieces, schema) = if source.table.partitioned {
             let (pieces, schema) = if parts.is_empty() {
                 let schema = self.check_point(&source, lsn)?;
-                (self.state_of_all(&source, lsn)?, self.catalog.schema(source.id, schema)?)
+                (
+                    self.state_of_all(&source, lsn)?,
+                    self.catalog.schema(source.id, schema)?,
+                )
             } else {
-                (self.named_pieces(&source, parts, lsn)?, source.schema.clone())
+                (
+                    self.named_pieces(&source, parts, lsn)?,
+                    source.schema.clone(),
+                )
             };
             (None, pieces, schema)
         } else {
@@ -373,7 +512,9 @@ impl Work<'_> {
         match self.catalog.live_table(project, name)? {
             Some((id, table)) => {
                 let target = self.incarnation(id, table)?;
-                if !schema.is_same_as(&target.schema) || schema.partition_columns.is_empty() == target.table.partitioned {
+                if !schema.is_same_as(&target.schema)
+                    || schema.partition_columns.is_empty() == target.table.partitioned
+                {
                     return Err(Refusal::SchemaDiffers(json(&schema), json(&target.schema)).into());
                 }
                 self.restore_onto(&source, target, content, pieces, &schema, parts.is_empty())
@@ -395,27 +536,50 @@ impl Work<'_> {
     ) -> Result<Outcome> {
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, target.id, target.table);
-        let column_ids = |schema: &Schema| schema.columns.iter().map(|column| column.id).collect::<Vec<_>>();
+        let column_ids = |schema: &Schema| {
+            schema
+                .columns
+                .iter()
+                .map(|column| column.id)
+                .collect::<Vec<_>>()
+        };
         if column_ids(schema) != column_ids(&target.schema) {
             // The segments name their columns by the source's ids.
             if !is_whole {
                 return Err(Refusal::SchemaDiffers(json(schema), json(&target.schema)).into());
             }
             edit.table.schema += 1;
-            batch.put(&Key::Schema { table: target.id, schema: edit.table.schema }, schema);
+            batch.put(
+                &Key::Schema {
+                    table: target.id,
+                    schema: edit.table.schema,
+                },
+                schema,
+            );
         }
         if let Some(content) = content {
             let rows_removed = self.current_rows(target.id, edit.table.head)?;
-            edit.add_table_row(&mut batch, restored(Operation::Overwrite, Some(content), source.id, rows_removed));
+            edit.add_table_row(
+                &mut batch,
+                restored(Operation::Overwrite, Some(content), source.id, rows_removed),
+            );
         }
         if is_whole {
             for (id, partition) in self.catalog.live_partitions(target.id)? {
-                if !pieces.iter().any(|piece| piece.partition.values == partition.values) {
+                if !pieces
+                    .iter()
+                    .any(|piece| piece.partition.values == partition.values)
+                {
                     edit.drop_partition(&mut batch, self.catalog, id, partition)?;
                 }
             }
         }
-        for Piece { partition: from, chosen, .. } in pieces {
+        for Piece {
+            partition: from,
+            chosen,
+            ..
+        } in pieces
+        {
             let content = Some((chosen.lsn, chosen.version));
             match self.catalog.live_partition(target.id, &from.values)? {
                 Some(id) => {
@@ -426,7 +590,12 @@ impl Work<'_> {
                 }
                 None => {
                     let id = self.cx.new_partition_id(&mut batch);
-                    edit.create_partition(&mut batch, id, from.values, restored(Operation::Create, content, source.id, 0))?;
+                    edit.create_partition(
+                        &mut batch,
+                        id,
+                        from.values,
+                        restored(Operation::Create, content, source.id, 0),
+                    )?;
                 }
             }
         }
@@ -462,11 +631,20 @@ impl Work<'_> {
             head: Lsn(0),
         };
         let id = self.cx.new_table_id(&mut batch);
-        let content = content.map(|content| restored(Operation::Create, Some(content), source.id, 0));
+        let content =
+            content.map(|content| restored(Operation::Create, Some(content), source.id, 0));
         let mut edit = TableEdit::create(&mut batch, &self.author, id, table, schema, content)?;
-        for Piece { partition, chosen, .. } in pieces {
+        for Piece {
+            partition, chosen, ..
+        } in pieces
+        {
             let id = self.cx.new_partition_id(&mut batch);
-            let row = restored(Operation::Create, Some((chosen.lsn, chosen.version)), source.id, 0);
+            let row = restored(
+                Operation::Create,
+                Some((chosen.lsn, chosen.version)),
+                source.id,
+                0,
+            );
             edit.create_partition(&mut batch, id, partition.values, row)?;
         }
         self.done(edit, batch)
@@ -480,13 +658,22 @@ impl Work<'_> {
     }
 
     fn spec(&self, schema: &Schema, partition: &Partition) -> String {
-        SpecText { columns: &schema.partition_columns, values: &partition.values }.to_string()
+        SpecText {
+            columns: &schema.partition_columns,
+            values: &partition.values,
+        }
+        .to_string()
     }
 }
 
 /// A row whose content is that of an old version. Without one the row has none: the rows of a
 /// partitioned table itself.
-fn restored(operation: Operation, from: Option<(Lsn, Version)>, table: TableId, rows_removed: u64) -> NewRow {
+fn restored(
+    operation: Operation,
+    from: Option<(Lsn, Version)>,
+    table: TableId,
+    rows_removed: u64,
+) -> NewRow {
     match from {
         Some((lsn, version)) => {
             let content: Snapshot = version.content.unwrap_or_default();

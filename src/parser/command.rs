@@ -20,7 +20,10 @@ pub(super) fn set_project(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (end, text) = rest_of_text(rest);
     match project_settings(text) {
         Some(settings) => Ok((end, Statement::SetProject(settings))),
-        None => rest.fatal(Error::syntax(rest.at(), "invalid SETPROJECT, it needs key=value")),
+        None => rest.fatal(Error::syntax(
+            rest.at(),
+            "invalid SETPROJECT, it needs key=value",
+        )),
     }
 }
 
@@ -39,14 +42,20 @@ fn project_settings(text: &str) -> Option<Vec<Setting>> {
         if !is_key(key) {
             return None;
         }
-        settings.push(Setting { key: key.to_ascii_lowercase(), value: value.to_owned() });
+        settings.push(Setting {
+            key: key.to_ascii_lowercase(),
+            value: value.to_owned(),
+        });
         rest = next.trim_start();
     }
     Some(settings)
 }
 
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    !key.is_empty()
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// `SET`, `SET k=v`: the value is the text up to the end of the statement.
@@ -57,10 +66,15 @@ pub(super) fn set(input: Tokens<'_>) -> Parsed<'_, Statement> {
         return Ok((rest, Statement::ShowSettings));
     }
     let (end, text) = rest_of_text(rest);
-    let setting = text.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+    let setting = text
+        .split_once('=')
+        .map(|(key, value)| (key.trim(), value.trim()));
     match setting.filter(|(key, value)| is_key(key) && !value.is_empty()) {
         Some((key, value)) => {
-            let setting = Setting { key: key.to_ascii_lowercase(), value: value.to_owned() };
+            let setting = Setting {
+                key: key.to_ascii_lowercase(),
+                value: value.to_owned(),
+            };
             Ok((end, Statement::Set(setting)))
         }
         None => rest.fatal(Error::syntax(rest.at(), "invalid SET, it needs key=value")),
@@ -90,7 +104,9 @@ pub(super) fn show_tables(input: Tokens<'_>) -> Parsed<'_, Statement> {
 
 /// `SHOW|LIST|LS PARTITIONS t [PARTITION(…)]`.
 pub(super) fn show_partitions(input: Tokens<'_>) -> Parsed<'_, Statement> {
-    let (rest, ()) = (listing_word, keyword("PARTITIONS")).map(drop).parse(input)?;
+    let (rest, ()) = (listing_word, keyword("PARTITIONS"))
+        .map(drop)
+        .parse(input)?;
     rest.enter("SHOW PARTITIONS");
     let (rest, (table, spec)) = (object_name, opt(partition_spec)).parse(rest)?;
     Ok((rest, Statement::ShowPartitions { table, spec }))

@@ -12,13 +12,17 @@ use crate::error::Error;
 /// One keyword, in any letter case.
 pub(super) fn keyword<'a>(word: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, ()> + Clone {
     move |input| match input.first() {
-        Some(token) if token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word) => input.accept(()),
+        Some(token) if token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word) => {
+            input.accept(())
+        }
         _ => input.expected(word),
     }
 }
 
 /// Keywords in a row.
-pub(super) fn keywords<'a>(words: &'static [&'static str]) -> impl Fn(Tokens<'a>) -> Parsed<'a, ()> + Clone {
+pub(super) fn keywords<'a>(
+    words: &'static [&'static str],
+) -> impl Fn(Tokens<'a>) -> Parsed<'a, ()> + Clone {
     move |mut input| {
         for word in words {
             input = keyword(word)(input)?.0;
@@ -28,8 +32,14 @@ pub(super) fn keywords<'a>(words: &'static [&'static str]) -> impl Fn(Tokens<'a>
 }
 
 /// Whether optional keywords are there.
-pub(super) fn flag<'a>(words: &'static [&'static str]) -> impl Fn(Tokens<'a>) -> Parsed<'a, bool> + Clone {
-    move |input| opt(keywords(words)).map(|found| found.is_some()).parse(input)
+pub(super) fn flag<'a>(
+    words: &'static [&'static str],
+) -> impl Fn(Tokens<'a>) -> Parsed<'a, bool> + Clone {
+    move |input| {
+        opt(keywords(words))
+            .map(|found| found.is_some())
+            .parse(input)
+    }
 }
 
 /// One mark such as `(`.
@@ -41,7 +51,9 @@ pub(super) fn symbol<'a>(mark: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a
 }
 
 /// `( item, item, … )`.
-pub(super) fn parenthesized<'a, T, P>(item: P) -> impl Parser<Tokens<'a>, Output = Vec<T>, Error = super::token::Failed>
+pub(super) fn parenthesized<'a, T, P>(
+    item: P,
+) -> impl Parser<Tokens<'a>, Output = Vec<T>, Error = super::token::Failed>
 where
     P: Parser<Tokens<'a>, Output = T, Error = super::token::Failed>,
 {
@@ -75,14 +87,25 @@ pub(super) fn number(input: Tokens<'_>) -> Parsed<'_, &str> {
 
 /// An identifier, lower-cased.
 pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
-    let Some(token) = input.first() else { return input.expected("a name") };
+    let Some(token) = input.first() else {
+        return input.expected("a name");
+    };
     let at = At(token.at);
     match &token.kind {
-        TokenKind::Word => input.accept(Name { text: token.text.to_lowercase(), at }),
-        TokenKind::Quoted(text) if !text.is_empty() => input.accept(Name { text: text.to_lowercase(), at }),
+        TokenKind::Word => input.accept(Name {
+            text: token.text.to_lowercase(),
+            at,
+        }),
+        TokenKind::Quoted(text) if !text.is_empty() => input.accept(Name {
+            text: text.to_lowercase(),
+            at,
+        }),
         // `create table 2020(a string)`: a name may be all digits.
         TokenKind::Number if token.text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            input.accept(Name { text: token.text.to_lowercase(), at })
+            input.accept(Name {
+                text: token.text.to_lowercase(),
+                at,
+            })
         }
         _ => input.expected("a name"),
     }
@@ -95,15 +118,26 @@ pub(super) fn object_name(input: Tokens<'_>) -> Parsed<'_, ObjectName> {
     let (rest, first) = name(input)?;
     let (rest, second) = opt(preceded(symbol("."), cut(name))).parse(rest)?;
     if rest.first().is_some_and(|token| token.text == ".") {
-        return rest.fatal(Error::not_supported("names with a schema, project.schema.table").at(input.at()));
+        return rest.fatal(
+            Error::not_supported("names with a schema, project.schema.table").at(input.at()),
+        );
     }
     let object = match second {
-        None => ObjectName { project: None, name: first },
-        Some(second) => ObjectName { project: Some(first), name: second },
+        None => ObjectName {
+            project: None,
+            name: first,
+        },
+        Some(second) => ObjectName {
+            project: Some(first),
+            name: second,
+        },
     };
     for part in object.project.iter().chain([&object.name]) {
         if let Some(problem) = name_problem(&part.text) {
-            return input.fatal(Error::syntax(part.at.0, format!("invalid name '{}': {problem}", shown(&part.text))));
+            return input.fatal(Error::syntax(
+                part.at.0,
+                format!("invalid name '{}': {problem}", shown(&part.text)),
+            ));
         }
     }
     Ok((rest, object))
@@ -123,7 +157,11 @@ pub(super) fn name_problem(text: &str) -> Option<&'static str> {
 /// A token's text for a message: short, without control characters.
 pub(super) fn shown(text: &str) -> String {
     const SHOWN: usize = 40;
-    let mut out: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let mut out: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(SHOWN).is_some() {
         out.push('…');
     }
@@ -141,9 +179,13 @@ pub(super) fn partition_spec(input: Tokens<'_>) -> Parsed<'_, PartitionSpec> {
 
 /// `(a='x', b=1)`; no column twice.
 pub(super) fn spec_values(input: Tokens<'_>) -> Parsed<'_, Vec<(Name, String)>> {
-    let (rest, values) = parenthesized(separated_pair(name, symbol("="), spec_value)).parse(input)?;
+    let (rest, values) =
+        parenthesized(separated_pair(name, symbol("="), spec_value)).parse(input)?;
     for (position, (column, _)) in values.iter().enumerate() {
-        if values[..position].iter().any(|(earlier, _)| earlier.text == column.text) {
+        if values[..position]
+            .iter()
+            .any(|(earlier, _)| earlier.text == column.text)
+        {
             let detail = format!("partition column {} is given twice", column.text);
             return input.fatal(Error::semantic(detail).at(column.at.0));
         }
@@ -156,7 +198,9 @@ fn spec_value(input: Tokens<'_>) -> Parsed<'_, String> {
         Some(TokenKind::String(_)) => string(input),
         Some(TokenKind::Number) => number.map(str::to_owned).parse(input),
         Some(TokenKind::Symbol) if input.first().is_some_and(|token| token.text == "-") => {
-            preceded(symbol("-"), number).map(|digits| format!("-{digits}")).parse(input)
+            preceded(symbol("-"), number)
+                .map(|digits| format!("-{digits}"))
+                .parse(input)
         }
         _ => input.expected("a partition value"),
     }

@@ -7,8 +7,8 @@ use nom::multi::{many1, separated_list1};
 use nom::sequence::{preceded, separated_pair};
 
 use super::common::{
-    flag, keyword, keywords, name, name_problem, number, object_name, parenthesized, partition_spec, shown, string,
-    symbol,
+    flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
+    partition_spec, shown, string, symbol,
 };
 use super::token::{Parsed, Tokens};
 use crate::ast::{ColumnDefinition, CreateTable, Name, Statement};
@@ -37,7 +37,10 @@ pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let partitioned = preceded(keywords(&["PARTITIONED", "BY"]), cut(parenthesized(column)));
     let (rest, partition_columns) = opt(partitioned).parse(rest)?;
     create.partition_columns = partition_columns.unwrap_or_default();
-    refuse(rest, &["CLUSTERED", "RANGE", "ROW", "STORED", "LOCATION", "AUTO"])?;
+    refuse(
+        rest,
+        &["CLUSTERED", "RANGE", "ROW", "STORED", "LOCATION", "AUTO"],
+    )?;
     let property = separated_pair(string, symbol("="), string);
     let properties = preceded(keyword("TBLPROPERTIES"), cut(parenthesized(property)));
     let (rest, properties) = opt(properties).parse(rest)?;
@@ -49,8 +52,15 @@ pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
 }
 
 /// Refuses a clause of CREATE TABLE by its first word.
-fn refuse<'a>(input: Tokens<'a>, words: &[&'static str]) -> Result<(), nom::Err<super::token::Failed>> {
-    let found = input.first().and_then(|token| words.iter().find(|word| token.text.eq_ignore_ascii_case(word)));
+fn refuse<'a>(
+    input: Tokens<'a>,
+    words: &[&'static str],
+) -> Result<(), nom::Err<super::token::Failed>> {
+    let found = input.first().and_then(|token| {
+        words
+            .iter()
+            .find(|word| token.text.eq_ignore_ascii_case(word))
+    });
     match found {
         Some(word) => {
             let name = match *word {
@@ -58,7 +68,9 @@ fn refuse<'a>(input: Tokens<'a>, words: &[&'static str]) -> Result<(), nom::Err<
                 "LIKE" => "CREATE TABLE … LIKE".to_owned(),
                 word => format!("CREATE TABLE … {word}"),
             };
-            input.fatal::<()>(Error::not_supported(name).at(input.at())).map(drop)
+            input
+                .fatal::<()>(Error::not_supported(name).at(input.at()))
+                .map(drop)
         }
         None => Ok(()),
     }
@@ -66,18 +78,38 @@ fn refuse<'a>(input: Tokens<'a>, words: &[&'static str]) -> Result<(), nom::Err<
 
 /// `name type [NOT NULL | NULL] [COMMENT '…']`.
 fn column(input: Tokens<'_>) -> Parsed<'_, ColumnDefinition> {
+    if keywords(&["PRIMARY", "KEY"])(input).is_ok() {
+        return input.fatal(Error::not_supported("PRIMARY KEY").at(input.at()));
+    }
     let (rest, column_name) = column_name(input)?;
     let (rest, data_type) = cut(data_type).parse(rest)?;
-    let nullable = alt((keywords(&["NOT", "NULL"]).map(|()| false), keyword("NULL").map(|()| true)));
+    let nullable = alt((
+        keywords(&["NOT", "NULL"]).map(|()| false),
+        keyword("NULL").map(|()| true),
+    ));
     let (rest, nullable) = opt(nullable).parse(rest)?;
-    for (word, clause) in [("DEFAULT", "DEFAULT values of columns"), ("PRIMARY", "PRIMARY KEY")] {
-        if rest.first().is_some_and(|token| token.text.eq_ignore_ascii_case(word)) {
+    for (word, clause) in [
+        ("DEFAULT", "DEFAULT values of columns"),
+        ("PRIMARY", "PRIMARY KEY"),
+    ] {
+        if rest
+            .first()
+            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
+        {
             return rest.fatal(Error::not_supported(clause).at(rest.at()));
         }
     }
     let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
     let nullable = nullable.unwrap_or(true);
-    Ok((rest, ColumnDefinition { name: column_name, data_type, nullable, comment }))
+    Ok((
+        rest,
+        ColumnDefinition {
+            name: column_name,
+            data_type,
+            nullable,
+            comment,
+        },
+    ))
 }
 
 fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
@@ -92,7 +124,10 @@ fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
 }
 
 fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
-    let Some(token) = input.first().filter(|token| token.kind == super::token::TokenKind::Word) else {
+    let Some(token) = input
+        .first()
+        .filter(|token| token.kind == super::token::TokenKind::Word)
+    else {
         return input.expected("a type");
     };
     let (rest, ()) = input.accept(())?;
@@ -103,7 +138,7 @@ fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
     let (rest, arguments) = opt(parenthesized(count)).parse(rest)?;
     match DataType::from_parts(token.text, &arguments.unwrap_or_default()) {
         Ok(data_type) => Ok((rest, data_type)),
-        Err(problem) => input.fatal(Error::semantic(problem).at(token.at)),
+        Err(problem) => input.fatal(problem.at(token.at)),
     }
 }
 
@@ -138,8 +173,13 @@ pub(super) fn drop_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
 }
 
 fn refuse_purge(input: Tokens<'_>, name: &str) -> Result<(), nom::Err<super::token::Failed>> {
-    match input.first().filter(|token| token.text.eq_ignore_ascii_case("PURGE")) {
-        Some(token) => input.fatal::<()>(Error::not_supported(name).at(token.at)).map(drop),
+    match input
+        .first()
+        .filter(|token| token.text.eq_ignore_ascii_case("PURGE"))
+    {
+        Some(token) => input
+            .fatal::<()>(Error::not_supported(name).at(token.at))
+            .map(drop),
         None => Ok(()),
     }
 }
@@ -157,15 +197,35 @@ pub(super) fn alter_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
             let detail = "a table is renamed within its project; give the new name alone";
             return rest.fatal(Error::semantic(detail).at(project.at.0));
         }
-        return Ok((rest, Statement::RenameTable { table, new_name: new_name.name }));
+        return Ok((
+            rest,
+            Statement::RenameTable {
+                table,
+                new_name: new_name.name,
+            },
+        ));
     }
     let comma = opt(symbol(","));
     let more_specs = preceded(comma, partition_spec);
-    let add = (preceded(keyword("ADD"), flag(&["IF", "NOT", "EXISTS"])), many1(more_specs));
-    let drop = (preceded(keyword("DROP"), flag(&["IF", "EXISTS"])), separated_list1(symbol(","), partition_spec));
+    let add = (
+        preceded(keyword("ADD"), flag(&["IF", "NOT", "EXISTS"])),
+        many1(more_specs),
+    );
+    let drop = (
+        preceded(keyword("DROP"), flag(&["IF", "EXISTS"])),
+        separated_list1(symbol(","), partition_spec),
+    );
     let (rest, statement) = alt((
-        add.map(|(if_not_exists, specs)| Statement::AddPartitions { table: table.clone(), if_not_exists, specs }),
-        drop.map(|(if_exists, specs)| Statement::DropPartitions { table: table.clone(), if_exists, specs }),
+        add.map(|(if_not_exists, specs)| Statement::AddPartitions {
+            table: table.clone(),
+            if_not_exists,
+            specs,
+        }),
+        drop.map(|(if_exists, specs)| Statement::DropPartitions {
+            table: table.clone(),
+            if_exists,
+            specs,
+        }),
     ))
     .parse(rest)?;
     refuse_purge(rest, "ALTER TABLE … DROP PARTITION … PURGE")?;

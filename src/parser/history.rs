@@ -30,14 +30,28 @@ pub(super) fn restore(input: Tokens<'_>) -> Parsed<'_, Statement> {
     rest.enter("RESTORE TABLE");
     let to_lsn = preceded(keywords(&["TO", "LSN"]), cut(lsn));
     let as_new = preceded(keyword("AS"), cut(object_name));
-    let (rest, (source, parts, lsn, new_name)) = (table_ref, many0(part), opt(to_lsn), opt(as_new)).parse(rest)?;
-    Ok((rest, Statement::Restore(Restore { source, parts, lsn, new_name })))
+    let (rest, (source, parts, lsn, new_name)) =
+        (table_ref, many0(part), opt(to_lsn), opt(as_new)).parse(rest)?;
+    Ok((
+        rest,
+        Statement::Restore(Restore {
+            source,
+            parts,
+            lsn,
+            new_name,
+        }),
+    ))
 }
 
 /// `t` or `t('id'='…')`.
 fn table_ref(input: Tokens<'_>) -> Parsed<'_, TableRef> {
     let (rest, table) = object_name(input)?;
-    let (rest, id) = opt(delimited(symbol("("), cut(id_property("table id")), cut(symbol(")")))).parse(rest)?;
+    let (rest, id) = opt(delimited(
+        symbol("("),
+        cut(id_property("table id")),
+        cut(symbol(")")),
+    ))
+    .parse(rest)?;
     Ok((rest, TableRef { table, id }))
 }
 
@@ -45,9 +59,17 @@ fn table_ref(input: Tokens<'_>) -> Parsed<'_, TableRef> {
 fn part(input: Tokens<'_>) -> Parsed<'_, Part> {
     let at = At(input.at());
     let (rest, ()) = keyword("PARTITION")(input)?;
-    let by_id = rest.rest().get(1).is_some_and(|token| matches!(token.kind, TokenKind::String(_)));
+    let by_id = rest
+        .rest()
+        .get(1)
+        .is_some_and(|token| matches!(token.kind, TokenKind::String(_)));
     if by_id {
-        let (rest, id) = delimited(symbol("("), cut(id_property("partition id")), cut(symbol(")"))).parse(rest)?;
+        let (rest, id) = delimited(
+            symbol("("),
+            cut(id_property("partition id")),
+            cut(symbol(")")),
+        )
+        .parse(rest)?;
         return Ok((rest, Part::Id { id, at }));
     }
     let (rest, values) = cut(spec_values).parse(rest)?;
@@ -55,11 +77,16 @@ fn part(input: Tokens<'_>) -> Parsed<'_, Part> {
 }
 
 /// `'id'='<32 hex digits>'`.
-fn id_property<'a, I: std::str::FromStr>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, I> {
+fn id_property<'a, I: std::str::FromStr>(
+    what: &'static str,
+) -> impl Fn(Tokens<'a>) -> Parsed<'a, I> {
     move |input| {
         let (rest, key) = string(input)?;
         if !key.eq_ignore_ascii_case("id") {
-            let detail = format!("invalid property '{}', only 'id' is known here", super::common::shown(&key));
+            let detail = format!(
+                "invalid property '{}', only 'id' is known here",
+                super::common::shown(&key)
+            );
             return input.fatal(Error::syntax(input.at(), detail));
         }
         let (rest, ()) = symbol("=")(rest)?;
@@ -67,7 +94,10 @@ fn id_property<'a, I: std::str::FromStr>(what: &'static str) -> impl Fn(Tokens<'
         match text.parse() {
             Ok(id) => Ok((after, id)),
             Err(_) => {
-                let detail = format!("invalid {what} '{}', it has 32 hexadecimal digits", super::common::shown(&text));
+                let detail = format!(
+                    "invalid {what} '{}', it has 32 hexadecimal digits",
+                    super::common::shown(&text)
+                );
                 rest.fatal(Error::syntax(rest.at(), detail))
             }
         }

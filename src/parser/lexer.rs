@@ -36,21 +36,31 @@ pub fn tokenize(text: &str) -> Result<Vec<Token<'_>>> {
             '\'' | '"' => string(text, at, c)?,
             '`' => backquoted(text, at)?,
             '0'..='9' => number_or_word(text, at),
-            '.' if text[at + 1..].starts_with(|d: char| d.is_ascii_digit()) => number_or_word(text, at),
+            '.' if text[at + 1..].starts_with(|d: char| d.is_ascii_digit()) => {
+                number_or_word(text, at)
+            }
             c if is_word_char(c) => (TokenKind::Word, word_end(text, at)),
             c => {
-                let pair = text.get(at..at + 2).is_some_and(|pair| PAIRS.contains(&pair));
+                let pair = text
+                    .get(at..at + 2)
+                    .is_some_and(|pair| PAIRS.contains(&pair));
                 (TokenKind::Symbol, at + if pair { 2 } else { c.len_utf8() })
             }
         };
-        tokens.push(Token { kind, text: &text[at..end], at });
+        tokens.push(Token {
+            kind,
+            text: &text[at..end],
+            at,
+        });
         at = end;
     }
     Ok(tokens)
 }
 
 fn word_end(text: &str, start: usize) -> usize {
-    text[start..].find(|c| !is_word_char(c)).map_or(text.len(), |length| start + length)
+    text[start..]
+        .find(|c| !is_word_char(c))
+        .map_or(text.len(), |length| start + length)
 }
 
 fn string(text: &str, start: usize, quote: char) -> Result<(TokenKind, usize)> {
@@ -73,11 +83,21 @@ fn string(text: &str, start: usize, quote: char) -> Result<(TokenKind, usize)> {
             Some('Z') => value.push('\u{1a}'),
             Some(digit @ '0'..='9') => {
                 let octal: String = std::iter::once(digit)
-                    .chain(text[at + 2..].chars().take_while(char::is_ascii_digit).take(2))
+                    .chain(
+                        text[at + 2..]
+                            .chars()
+                            .take_while(char::is_ascii_digit)
+                            .take(2),
+                    )
                     .collect();
-                let code = u8::from_str_radix(&octal, 8).ok().filter(|code| octal.len() == 3 && *code < 0x80);
+                let code = u8::from_str_radix(&octal, 8)
+                    .ok()
+                    .filter(|code| octal.len() == 3 && *code < 0x80);
                 let Some(code) = code else {
-                    return Err(Error::syntax(at, format!("unexpected escape sequence: {octal}")));
+                    return Err(Error::syntax(
+                        at,
+                        format!("unexpected escape sequence: {octal}"),
+                    ));
                 };
                 value.push(char::from(code));
                 chars.nth(1);
@@ -117,10 +137,17 @@ fn number_or_word(text: &str, start: usize) -> (TokenKind, usize) {
         at
     };
     let mut end = digits(start);
-    if bytes.get(end) == Some(&b'.') && !(bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphabetic() && *b != b'e')) {
+    if bytes.get(end) == Some(&b'.')
+        && !(bytes
+            .get(end + 1)
+            .is_some_and(|b| b.is_ascii_alphabetic() && *b != b'e'))
+    {
         end = digits(end + 1);
     }
-    if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
+    if bytes
+        .get(end)
+        .is_some_and(|b| b.eq_ignore_ascii_case(&b'e'))
+    {
         let sign = usize::from(bytes.get(end + 1).is_some_and(|b| matches!(b, b'+' | b'-')));
         if bytes.get(end + 1 + sign).is_some_and(u8::is_ascii_digit) {
             end = digits(end + 1 + sign);
@@ -128,7 +155,9 @@ fn number_or_word(text: &str, start: usize) -> (TokenKind, usize) {
     }
     let suffix_end = word_end(text, end);
     let suffix = &text[end..suffix_end];
-    let known = ["", "l", "s", "y", "bd", "f", "d"].iter().any(|known| suffix.eq_ignore_ascii_case(known));
+    let known = ["", "l", "s", "y", "bd", "f", "d"]
+        .iter()
+        .any(|known| suffix.eq_ignore_ascii_case(known));
     if known || text[start..end].contains('.') {
         let end = if known { suffix_end } else { end };
         return (TokenKind::Number, end);
@@ -141,7 +170,11 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<(TokenKind, &str)> {
-        tokenize(text).expect("valid").into_iter().map(|token| (token.kind, token.text)).collect()
+        tokenize(text)
+            .expect("valid")
+            .into_iter()
+            .map(|token| (token.kind, token.text))
+            .collect()
     }
 
     #[test]
@@ -175,7 +208,10 @@ mod tests {
         };
         assert_eq!(value(r"'a\tb\\d\'\073\%'"), "a\tb\\d';\\%");
         let error = tokenize(r"select 'a\01b'").expect_err("two octal digits");
-        assert_eq!(error.to_string(), "ODPS-0130161:Parse exception - unexpected escape sequence: 01");
+        assert_eq!(
+            error.to_string(),
+            "ODPS-0130161:Parse exception - unexpected escape sequence: 01"
+        );
         assert!(tokenize("'abc").is_err());
         assert!(tokenize("`abc").is_err());
         assert!(tokenize("'abc\\").is_err());

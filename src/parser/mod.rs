@@ -76,14 +76,20 @@ fn syntax_error(text: &str, tokens: &[Token<'_>], progress: &Progress) -> Error 
     let (found, mut expected) = progress.farthest(tokens);
     let at = found.map_or(text.len(), |token| token.at);
     let shown = found.map_or(";".to_owned(), |token| common::shown(token.text));
-    let near = found.filter(|token| token.kind == TokenKind::Word).and_then(|token| nearest(token.text, &expected));
+    let near = found
+        .filter(|token| token.kind == TokenKind::Word)
+        .and_then(|token| nearest(token.text, &expected));
     let begin = found.is_some_and(|token| token.at == tokens[0].at);
     let wish = if begin || expected.is_empty() {
         String::new()
     } else {
         let more = expected.len() > EXPECTED_SHOWN;
         expected.truncate(EXPECTED_SHOWN);
-        format!(", expected {}{}", alternatives(&expected, more), if more { ", …" } else { "" })
+        format!(
+            ", expected {}{}",
+            alternatives(&expected, more),
+            if more { ", …" } else { "" }
+        )
     };
     let mut error = Error::syntax(at, format!("invalid token '{shown}'{wish}"));
     if let Some(near) = near {
@@ -106,8 +112,14 @@ fn alternatives(words: &[&str], more: bool) -> String {
 /// The expected keyword that differs from `word` by one slip of the fingers or two.
 fn nearest(word: &str, expected: &[&'static str]) -> Option<&'static str> {
     let word = word.to_ascii_uppercase();
-    let keyword = |candidate: &&&str| candidate.len() > 2 && candidate.bytes().all(|b| b.is_ascii_uppercase());
-    let closest = expected.iter().filter(keyword).map(|candidate| (distance(&word, candidate), *candidate)).min()?;
+    let keyword = |candidate: &&&str| {
+        candidate.len() > 2 && candidate.bytes().all(|b| b.is_ascii_uppercase())
+    };
+    let closest = expected
+        .iter()
+        .filter(keyword)
+        .map(|candidate| (distance(&word, candidate), *candidate))
+        .min()?;
     let limit = if closest.1.len() > 4 { 2 } else { 1 };
     (1..=limit).contains(&closest.0).then_some(closest.1)
 }

@@ -42,7 +42,13 @@ pub struct Splitter {
 
 impl Default for Splitter {
     fn default() -> Self {
-        Self { buffer: Vec::new(), scanned: 0, mode: Mode::Code, line_is_blank: true, dropped: 0 }
+        Self {
+            buffer: Vec::new(),
+            scanned: 0,
+            mode: Mode::Code,
+            line_is_blank: true,
+            dropped: 0,
+        }
     }
 }
 
@@ -133,7 +139,8 @@ impl Splitter {
                     }
                 }
             }
-            self.line_is_blank = byte == b'\n' || (self.line_is_blank && byte.is_ascii_whitespace());
+            self.line_is_blank =
+                byte == b'\n' || (self.line_is_blank && byte.is_ascii_whitespace());
             self.scanned = (at + width).min(self.buffer.len());
             if self.scanned > STATEMENT_MAX {
                 self.dropped += self.scanned;
@@ -156,7 +163,9 @@ impl Splitter {
         bytes.truncate(end);
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
-            return Some(Err(SplitError::TooLong { bytes: dropped + bytes.len() }));
+            return Some(Err(SplitError::TooLong {
+                bytes: dropped + bytes.len(),
+            }));
         }
         let trimmed = bytes.trim_ascii();
         if trimmed.is_empty() {
@@ -197,15 +206,27 @@ mod tests {
     #[test]
     fn cases_of_the_original_client() {
         assert_eq!(split("; ; ; ;"), Vec::<String>::new());
-        assert_eq!(split("ls resources;\nselect * from t1;"), ["ls resources", "select * from t1"]);
-        assert_eq!(split("code1;--comment\ncode2--comment\ncode3"), ["code1", "code2         \ncode3"]);
+        assert_eq!(
+            split("ls resources;\nselect * from t1;"),
+            ["ls resources", "select * from t1"]
+        );
+        assert_eq!(
+            split("code1;--comment\ncode2--comment\ncode3"),
+            ["code1", "code2         \ncode3"]
+        );
         assert_eq!(split("### c\ncode\n### c;\n;"), ["code"]);
-        assert_eq!(split("select \"a;\\\";b\"; x"), ["select \"a;\\\";b\"", "x"]);
+        assert_eq!(
+            split("select \"a;\\\";b\"; x"),
+            ["select \"a;\\\";b\"", "x"]
+        );
     }
 
     #[test]
     fn quotes_backquotes_and_comments_hide_the_semicolon() {
-        assert_eq!(split("select ';' -- ;\n, `;` /* ; ' */;x"), ["select ';'     \n, `;`", "x"]);
+        assert_eq!(
+            split("select ';' -- ;\n, `;` /* ; ' */;x"),
+            ["select ';'     \n, `;`", "x"]
+        );
         assert_eq!(split("a #b; c"), ["a #b", "c"]);
         assert_eq!(split("select 'a\\';'"), ["select 'a\\';'"]);
         assert_eq!(split("/* open ; "), Vec::<String>::new());
@@ -220,7 +241,9 @@ mod tests {
             assert!(splitter.next_complete().is_none());
         }
         splitter.push(b"'; select 1;");
-        assert!(matches!(splitter.next_complete(), Some(Err(SplitError::TooLong { bytes })) if bytes > 40 << 20));
+        assert!(
+            matches!(splitter.next_complete(), Some(Err(SplitError::TooLong { bytes })) if bytes > 40 << 20)
+        );
         assert_eq!(splitter.next_complete(), Some(Ok("select 1".into())));
     }
 

@@ -70,7 +70,12 @@ impl<I> nom::error::ParseError<I> for Failed {
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(statement: &'a str, all: &'a [Token<'a>], progress: &'a Progress) -> Self {
-        Self { statement, all, position: 0, progress }
+        Self {
+            statement,
+            all,
+            position: 0,
+            progress,
+        }
     }
 
     /// The next token.
@@ -90,12 +95,21 @@ impl<'a> Tokens<'a> {
 
     /// Behind all tokens.
     pub(super) fn end(&self) -> Self {
-        Self { position: self.all.len(), ..*self }
+        Self {
+            position: self.all.len(),
+            ..*self
+        }
     }
 
     /// Accepts the next token.
     pub(super) fn accept<T>(self, value: T) -> Parsed<'a, T> {
-        Ok((Self { position: self.position + 1, ..self }, value))
+        Ok((
+            Self {
+                position: self.position + 1,
+                ..self
+            },
+            value,
+        ))
     }
 
     /// Says what would have fitted here.
@@ -128,7 +142,10 @@ impl<'a> Tokens<'a> {
 
 impl Progress {
     /// How far the parser came: the first token that fits nothing, and what would have fitted there.
-    pub(super) fn farthest<'a>(&self, all: &'a [Token<'a>]) -> (Option<&'a Token<'a>>, Vec<&'static str>) {
+    pub(super) fn farthest<'a>(
+        &self,
+        all: &'a [Token<'a>],
+    ) -> (Option<&'a Token<'a>>, Vec<&'static str>) {
         (all.get(self.farthest.get()), self.expected.borrow().clone())
     }
 }
@@ -143,11 +160,17 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn take(&self, count: usize) -> Self {
-        Self { all: &self.all[..self.position + count], ..*self }
+        Self {
+            all: &self.all[..self.position + count],
+            ..*self
+        }
     }
 
     fn take_from(&self, count: usize) -> Self {
-        Self { position: self.position + count, ..*self }
+        Self {
+            position: self.position + count,
+            ..*self
+        }
     }
 
     fn take_split(&self, count: usize) -> (Self, Self) {
@@ -155,7 +178,9 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn position<P: Fn(Self::Item) -> bool>(&self, predicate: P) -> Option<usize> {
-        self.rest().iter().position(|token| predicate(token.clone()))
+        self.rest()
+            .iter()
+            .position(|token| predicate(token.clone()))
     }
 
     fn iter_elements(&self) -> Self::Iter {
@@ -167,6 +192,10 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn slice_index(&self, count: usize) -> Result<usize, Needed> {
-        if count <= self.input_len() { Ok(count) } else { Err(Needed::new(count - self.input_len())) }
+        if count <= self.input_len() {
+            Ok(count)
+        } else {
+            Err(Needed::new(count - self.input_len()))
+        }
     }
 }

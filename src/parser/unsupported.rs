@@ -59,7 +59,10 @@ const KNOWN: &[(&str, &str)] = &[
     ("ALTER TABLE * ADD COLUMNS", "ALTER TABLE … ADD COLUMNS"),
     ("ALTER TABLE * DROP COLUMN", "ALTER TABLE … DROP COLUMNS"),
     ("ALTER TABLE * DROP COLUMNS", "ALTER TABLE … DROP COLUMNS"),
-    ("ALTER TABLE * REPLACE COLUMNS", "ALTER TABLE … REPLACE COLUMNS"),
+    (
+        "ALTER TABLE * REPLACE COLUMNS",
+        "ALTER TABLE … REPLACE COLUMNS",
+    ),
     ("ALTER TABLE * CHANGE", "ALTER TABLE … CHANGE COLUMN"),
     ("ALTER TABLE * RENAME COLUMN", "ALTER TABLE … RENAME COLUMN"),
     ("ALTER TABLE * MERGE", "ALTER TABLE … MERGE"),
@@ -95,7 +98,9 @@ pub(super) fn name(tokens: &[Token<'_>]) -> Option<&'static str> {
     let matches = |pattern: &str| {
         let mut rest = tokens;
         for word in pattern.split(' ') {
-            let Some((token, after)) = rest.split_first() else { return false };
+            let Some((token, after)) = rest.split_first() else {
+                return false;
+            };
             rest = after;
             if word == "*" {
                 while rest.len() > 1 && rest[0].text == "." {
@@ -111,15 +116,35 @@ pub(super) fn name(tokens: &[Token<'_>]) -> Option<&'static str> {
     let broad = ["SHOW", "LIST", "LS", "ADD", "COUNT", "READ"];
     KNOWN
         .iter()
-        .find(|(pattern, _)| matches(pattern) && (!broad.contains(pattern) || looks_like_a_listing(tokens)))
+        .find(|(pattern, _)| {
+            matches(pattern) && (!broad.contains(pattern) || looks_like_a_listing(tokens))
+        })
         .map(|(_, name)| *name)
 }
 
 /// `list users`, `ls functions`, `add jar x`: a broad word counts with a word of its family behind it.
 fn looks_like_a_listing(tokens: &[Token<'_>]) -> bool {
     const FAMILY: [&str; 16] = [
-        "USERS", "ROLES", "FUNCTIONS", "RESOURCES", "PROJECTS", "INSTANCES", "JOBS", "VIEWS", "SCHEMAS", "JAR",
-        "FILE", "ARCHIVE", "PY", "PRINCIPALS", "LABEL", "PACKAGES",
+        "USERS",
+        "ROLES",
+        "FUNCTIONS",
+        "RESOURCES",
+        "PROJECTS",
+        "INSTANCES",
+        "JOBS",
+        "VIEWS",
+        "SCHEMAS",
+        "JAR",
+        "FILE",
+        "ARCHIVE",
+        "PY",
+        "PRINCIPALS",
+        "LABEL",
+        "PACKAGES",
     ];
-    tokens.get(1).is_some_and(|token| FAMILY.iter().any(|word| token.text.eq_ignore_ascii_case(word)))
+    tokens.get(1).is_some_and(|token| {
+        FAMILY
+            .iter()
+            .any(|word| token.text.eq_ignore_ascii_case(word))
+    })
 }

@@ -63,7 +63,9 @@ impl<'a> Context<'a> {
 
     /// The project of that name.
     pub fn require_project(&self, name: &str) -> Result<Project> {
-        self.catalog()?.project(name)?.ok_or_else(|| Error::project_not_found(name))
+        self.catalog()?
+            .project(name)?
+            .ok_or_else(|| Error::project_not_found(name))
     }
 
     /// What of the past of `project` is kept, as this statement sees it.

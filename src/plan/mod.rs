@@ -23,18 +23,36 @@ pub enum Plan {
     Nothing,
     CreateTable(NewTable),
     DropTable(Target),
-    RenameTable { target: Target, new_name: String },
-    AddPartitions { target: Target, partitions: Vec<Vec<String>> },
-    DropPartitions { target: Target, partitions: Vec<(PartitionId, Partition)> },
+    RenameTable {
+        target: Target,
+        new_name: String,
+    },
+    AddPartitions {
+        target: Target,
+        partitions: Vec<Vec<String>>,
+    },
+    DropPartitions {
+        target: Target,
+        partitions: Vec<(PartitionId, Partition)>,
+    },
     Insert(InsertPlan),
     Query(Query),
     ShowHistoryForTables,
-    ShowHistory { table: TableRef, parts: Vec<crate::ast::Part> },
+    ShowHistory {
+        table: TableRef,
+        parts: Vec<crate::ast::Part>,
+    },
     Restore(crate::ast::Restore),
     ShowProject,
     SetProject(Vec<crate::ast::Setting>),
-    ShowTables { project: String, pattern: Option<String> },
-    ShowPartitions { target: Target, values: Vec<Option<String>> },
+    ShowTables {
+        project: String,
+        pattern: Option<String>,
+    },
+    ShowPartitions {
+        target: Target,
+        values: Vec<Option<String>>,
+    },
     Describe(Target),
 }
 
@@ -68,9 +86,15 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
         Statement::CreateTable(create) => {
             let project = cx.project_of(&create.table)?;
             let new_table = check_new_table(project, create)?;
-            match cx.catalog()?.live_table(&new_table.0.project, &new_table.0.name)? {
+            match cx
+                .catalog()?
+                .live_table(&new_table.0.project, &new_table.0.name)?
+            {
                 Some(_) if new_table.1 => Plan::Nothing,
-                Some(_) => return Err(Error::table_exists(&new_table.0.project, &new_table.0.name).at(new_table.2)),
+                Some(_) => {
+                    return Err(Error::table_exists(&new_table.0.project, &new_table.0.name)
+                        .at(new_table.2));
+                }
                 None => Plan::CreateTable(new_table.0),
             }
         }
@@ -92,16 +116,24 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
             if cx.catalog()?.live_table(project, &new_name.text)?.is_some() {
                 return Err(Error::table_exists(project, &new_name.text).at(new_name.at.0));
             }
-            Plan::RenameTable { target, new_name: new_name.text }
+            Plan::RenameTable {
+                target,
+                new_name: new_name.text,
+            }
         }
-        Statement::AddPartitions { table, if_not_exists, specs } => {
+        Statement::AddPartitions {
+            table,
+            if_not_exists,
+            specs,
+        } => {
             let target = require_table(cx, &table)?;
             let mut partitions = Vec::new();
             for spec in specs {
                 let values = full_values(&target, &spec)?;
                 let exists = cx.catalog()?.live_partition(target.id, &values)?.is_some();
                 if (exists || partitions.contains(&values)) && !if_not_exists {
-                    let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+                    let quoted: Vec<String> =
+                        values.iter().map(|value| format!("\"{value}\"")).collect();
                     let detail = format!(
                         "AlreadyExistsException(message:Partition already exists, existed values:[{}])",
                         quoted.join(",")
@@ -112,9 +144,17 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
                     partitions.push(values);
                 }
             }
-            if partitions.is_empty() { Plan::Nothing } else { Plan::AddPartitions { target, partitions } }
+            if partitions.is_empty() {
+                Plan::Nothing
+            } else {
+                Plan::AddPartitions { target, partitions }
+            }
         }
-        Statement::DropPartitions { table, if_exists, specs } => {
+        Statement::DropPartitions {
+            table,
+            if_exists,
+            specs,
+        } => {
             let target = require_table(cx, &table)?;
             let catalog = cx.catalog()?;
             let mut partitions: Vec<(PartitionId, Partition)> = Vec::new();
@@ -125,11 +165,18 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
                     Some(id) => partitions.push((id, catalog.require_partition(target.id, id)?)),
                     None if if_exists => {}
                     None => {
-                        return Err(Error::partition_not_found(spec_text(&target.schema, &values)).at(spec.at.0));
+                        return Err(
+                            Error::partition_not_found(spec_text(&target.schema, &values))
+                                .at(spec.at.0),
+                        );
                     }
                 }
             }
-            if partitions.is_empty() { Plan::Nothing } else { Plan::DropPartitions { target, partitions } }
+            if partitions.is_empty() {
+                Plan::Nothing
+            } else {
+                Plan::DropPartitions { target, partitions }
+            }
         }
         Statement::Insert(insert) => Plan::Insert(insert_plan(cx, insert)?),
         Statement::Query(query) => Plan::Query(query),
@@ -146,7 +193,11 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
         Statement::ShowPartitions { table, spec } => {
             let target = require_table(cx, &table)?;
             if !target.table.partitioned {
-                return Err(Error::semantic(format!("table {} is not partitioned", target.qualified())).at(table.name.at.0));
+                return Err(Error::semantic(format!(
+                    "table {} is not partitioned",
+                    target.qualified()
+                ))
+                .at(table.name.at.0));
             }
             let values = match spec {
                 Some(spec) => partial_values(&target.schema, &spec)?,
@@ -159,6 +210,10 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
         | Statement::Set(_)
         | Statement::UseProject(_)
         | Statement::Help(_)
-        | Statement::Quit => return Err(Error::internal("a statement of the session came to the planner")),
+        | Statement::Quit => {
+            return Err(Error::internal(
+                "a statement of the session came to the planner",
+            ));
+        }
     })
 }

@@ -42,7 +42,10 @@ pub(super) fn require_table(cx: &Context<'_>, name: &ObjectName) -> Result<Targe
 }
 
 /// A CREATE TABLE that makes sense: the table, whether it may be there already, where its name stands.
-pub(super) fn check_new_table(project: String, create: CreateTable) -> Result<(NewTable, bool, usize)> {
+pub(super) fn check_new_table(
+    project: String,
+    create: CreateTable,
+) -> Result<(NewTable, bool, usize)> {
     let definitions = create.columns.iter().chain(&create.partition_columns);
     let mut names: Vec<&str> = Vec::new();
     for definition in definitions {
@@ -50,30 +53,65 @@ pub(super) fn check_new_table(project: String, create: CreateTable) -> Result<(N
             let detail = format!("column repeated in creation: {}", definition.name.text);
             return Err(Error::semantic(detail).at(definition.name.at.0));
         }
-        if definition.comment.as_ref().is_some_and(|comment| comment.len() > COMMENT_MAX) {
-            let detail = format!("the comment of column {} is longer than {COMMENT_MAX} bytes", definition.name.text);
+        if definition
+            .comment
+            .as_ref()
+            .is_some_and(|comment| comment.len() > COMMENT_MAX)
+        {
+            let detail = format!(
+                "the comment of column {} is longer than {COMMENT_MAX} bytes",
+                definition.name.text
+            );
             return Err(Error::semantic(detail).at(definition.name.at.0));
         }
         names.push(&definition.name.text);
     }
     if names.len() > COLUMNS_MAX {
-        return Err(Error::semantic(format!("a table has at most {COLUMNS_MAX} columns")));
+        return Err(Error::semantic(format!(
+            "a table has at most {COLUMNS_MAX} columns"
+        )));
     }
     if create.partition_columns.len() > PARTITION_LEVELS_MAX {
-        return Err(Error::semantic(format!("a table has at most {PARTITION_LEVELS_MAX} partition levels")));
+        return Err(Error::semantic(format!(
+            "a table has at most {PARTITION_LEVELS_MAX} partition levels"
+        )));
     }
-    if let Some(wrong) = create.partition_columns.iter().find(|column| !column.data_type.can_partition()) {
-        let detail = format!("partition column {} cannot be of type {}", wrong.name.text, wrong.data_type);
+    if let Some(wrong) = create
+        .partition_columns
+        .iter()
+        .find(|column| !column.data_type.can_partition())
+    {
+        let detail = format!(
+            "partition column {} cannot be of type {}",
+            wrong.name.text, wrong.data_type
+        );
         return Err(Error::semantic(detail).at(wrong.name.at.0));
     }
-    if create.comment.as_ref().is_some_and(|comment| comment.len() > COMMENT_MAX) {
-        return Err(Error::semantic(format!("the comment of the table is longer than {COMMENT_MAX} bytes")));
+    if create
+        .comment
+        .as_ref()
+        .is_some_and(|comment| comment.len() > COMMENT_MAX)
+    {
+        return Err(Error::semantic(format!(
+            "the comment of the table is longer than {COMMENT_MAX} bytes"
+        )));
     }
-    if create.properties.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > PROPERTIES_MAX {
-        return Err(Error::semantic(format!("the properties of the table are longer than {PROPERTIES_MAX} bytes")));
+    if create
+        .properties
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum::<usize>()
+        > PROPERTIES_MAX
+    {
+        return Err(Error::semantic(format!(
+            "the properties of the table are longer than {PROPERTIES_MAX} bytes"
+        )));
     }
     let is_true = |key: &str| {
-        let property = create.properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        let property = create
+            .properties
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key));
         property.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"))
     };
     if is_true("transactional") {
@@ -87,14 +125,22 @@ pub(super) fn check_new_table(project: String, create: CreateTable) -> Result<(N
         nullable: definition.nullable,
         comment: definition.comment,
     };
-    let mut columns: Vec<Column> =
-        create.columns.into_iter().chain(create.partition_columns).enumerate().map(column).collect();
+    let mut columns: Vec<Column> = create
+        .columns
+        .into_iter()
+        .chain(create.partition_columns)
+        .enumerate()
+        .map(column)
+        .collect();
     let partition_columns = columns.split_off(data_columns);
     let at = create.table.name.at.0;
     let new_table = NewTable {
         project,
         name: create.table.name.text,
-        schema: Schema { columns, partition_columns },
+        schema: Schema {
+            columns,
+            partition_columns,
+        },
         comment: create.comment,
         lifecycle_days: create.lifecycle_days,
         properties: create.properties,
@@ -104,16 +150,27 @@ pub(super) fn check_new_table(project: String, create: CreateTable) -> Result<(N
 
 /// `ds=20191201/region=cn`.
 pub fn spec_text(schema: &Schema, values: &[String]) -> String {
-    SpecText { columns: &schema.partition_columns, values }.to_string()
+    SpecText {
+        columns: &schema.partition_columns,
+        values,
+    }
+    .to_string()
 }
 
 /// The values a spec gives to some partition columns, one entry per column of `schema`.
 pub fn partial_values(schema: &Schema, spec: &PartitionSpec) -> Result<Vec<Option<String>>> {
     let mut values = vec![None; schema.partition_columns.len()];
     for (name, value) in &spec.values {
-        let level = schema.partition_columns.iter().position(|column| column.name == name.text);
+        let level = schema
+            .partition_columns
+            .iter()
+            .position(|column| column.name == name.text);
         let Some(level) = level else {
-            return Err(Error::semantic(format!("partition column {} cannot be resolved", name.text)).at(name.at.0));
+            return Err(Error::semantic(format!(
+                "partition column {} cannot be resolved",
+                name.text
+            ))
+            .at(name.at.0));
         };
         values[level] = Some(checked_value(&schema.partition_columns[level], value)?);
     }
@@ -122,18 +179,33 @@ pub fn partial_values(schema: &Schema, spec: &PartitionSpec) -> Result<Vec<Optio
 
 /// Whether a partition with `values` is among those a partial spec names.
 pub fn matches_values(partial: &[Option<String>], values: &[String]) -> bool {
-    partial.iter().zip(values).all(|(wanted, value)| wanted.as_ref().is_none_or(|wanted| wanted == value))
+    partial
+        .iter()
+        .zip(values)
+        .all(|(wanted, value)| wanted.as_ref().is_none_or(|wanted| wanted == value))
 }
 
 /// The values of a spec that names one partition.
 pub(super) fn full_values(target: &Target, spec: &PartitionSpec) -> Result<Vec<String>> {
     if !target.table.partitioned {
-        return Err(Error::semantic(format!("table {} is not partitioned", target.qualified())).at(spec.at.0));
+        return Err(
+            Error::semantic(format!("table {} is not partitioned", target.qualified()))
+                .at(spec.at.0),
+        );
     }
     let values = partial_values(&target.schema, spec)?;
-    let missing = target.schema.partition_columns.iter().zip(&values).find(|(_, value)| value.is_none());
+    let missing = target
+        .schema
+        .partition_columns
+        .iter()
+        .zip(&values)
+        .find(|(_, value)| value.is_none());
     if let Some((column, _)) = missing {
-        return Err(Error::semantic(format!("the partition spec has no value for {}", column.name)).at(spec.at.0));
+        return Err(Error::semantic(format!(
+            "the partition spec has no value for {}",
+            column.name
+        ))
+        .at(spec.at.0));
     }
     Ok(values.into_iter().flatten().collect())
 }
@@ -154,11 +226,21 @@ pub(super) fn insert_plan(cx: &Context<'_>, insert: Insert) -> Result<InsertPlan
         None => ((0..columns.len()).map(Some).collect(), columns.len()),
         Some(names) => {
             for (position, name) in names.iter().enumerate() {
-                if names[..position].iter().any(|earlier| earlier.text == name.text) {
-                    return Err(Error::semantic(format!("column {} is given twice", name.text)).at(name.at.0));
+                if names[..position]
+                    .iter()
+                    .any(|earlier| earlier.text == name.text)
+                {
+                    return Err(
+                        Error::semantic(format!("column {} is given twice", name.text))
+                            .at(name.at.0),
+                    );
                 }
                 if !columns.iter().any(|column| column.name == name.text) {
-                    return Err(Error::semantic(format!("column {} cannot be resolved", name.text)).at(name.at.0));
+                    return Err(Error::semantic(format!(
+                        "column {} cannot be resolved",
+                        name.text
+                    ))
+                    .at(name.at.0));
                 }
             }
             let place = |column: &Column| names.iter().position(|name| name.text == column.name);
@@ -170,7 +252,14 @@ pub(super) fn insert_plan(cx: &Context<'_>, insert: Insert) -> Result<InsertPlan
     {
         return Err(wrong_count(row.len(), source_columns).at(at.0));
     }
-    Ok(InsertPlan { target, overwrite: insert.overwrite, partition, mapping, source_columns, source: insert.source })
+    Ok(InsertPlan {
+        target,
+        overwrite: insert.overwrite,
+        partition,
+        mapping,
+        source_columns,
+        source: insert.source,
+    })
 }
 
 /// The documented error for a row that is too short or too long.

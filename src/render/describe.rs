@@ -4,11 +4,17 @@ use std::fmt::Write;
 
 use crate::exec::{Description, Layout, Listing};
 
-const RULE: &str = "+------------------------------------------------------------------------------------+";
+const RULE: &str =
+    "+------------------------------------------------------------------------------------+";
 
 /// The documented box.
 pub(super) fn boxed(description: &Description) -> String {
-    let Description { table, schema, size_bytes, times } = description;
+    let Description {
+        table,
+        schema,
+        size_bytes,
+        times,
+    } = description;
     let mut out = String::new();
     let line = |out: &mut String, text: String| {
         let _ = writeln!(out, "| {text} |");
@@ -20,25 +26,49 @@ pub(super) fn boxed(description: &Description) -> String {
     rule(&mut out);
     line(&mut out, field("Owner", &table.owner));
     line(&mut out, field("Project", &table.project));
-    line(&mut out, format!("TableComment: {:<68}", table.comment.as_deref().unwrap_or_default()));
+    line(
+        &mut out,
+        format!(
+            "TableComment: {:<68}",
+            table.comment.as_deref().unwrap_or_default()
+        ),
+    );
     rule(&mut out);
-    for (label, time) in ["CreateTime", "LastDDLTime", "LastModifiedTime"].iter().zip(times) {
+    for (label, time) in ["CreateTime", "LastDDLTime", "LastModifiedTime"]
+        .iter()
+        .zip(times)
+    {
         line(&mut out, field(label, time));
     }
     if let Some(days) = table.lifecycle_days {
         line(&mut out, field("Lifecycle", &days.to_string()));
     }
     rule(&mut out);
-    line(&mut out, format!("InternalTable: YES      | Size: {size_bytes:<50}"));
+    line(
+        &mut out,
+        format!("InternalTable: YES      | Size: {size_bytes:<50}"),
+    );
     rule(&mut out);
     line(&mut out, format!("{:<82}", "Native Columns:"));
     rule(&mut out);
-    line(&mut out, format!("{:<15} | {:<10} | {:<5} | {:<43}", "Field", "Type", "Label", "Comment"));
+    line(
+        &mut out,
+        format!(
+            "{:<15} | {:<10} | {:<5} | {:<43}",
+            "Field", "Type", "Label", "Comment"
+        ),
+    );
     rule(&mut out);
     for column in &schema.columns {
         let comment = column.comment.as_deref().unwrap_or_default();
         let data_type = column.data_type.to_string();
-        line(&mut out, format!("{:<15} | {data_type:<10} | {:<5} | {comment:<43}", column.name, ""));
+        line(
+            &mut out,
+            format!(
+                "{:<15} | {data_type:<10} | {:<5} | {comment:<43}",
+                column.name, ""
+            ),
+        );
     }
     rule(&mut out);
     if !schema.partition_columns.is_empty() {
@@ -47,7 +77,10 @@ pub(super) fn boxed(description: &Description) -> String {
         for column in &schema.partition_columns {
             let comment = column.comment.as_deref().unwrap_or_default();
             let data_type = column.data_type.to_string();
-            line(&mut out, format!("{:<15} | {data_type:<10} | {comment:<51}", column.name));
+            line(
+                &mut out,
+                format!("{:<15} | {data_type:<10} | {comment:<51}", column.name),
+            );
         }
         rule(&mut out);
     }
@@ -66,8 +99,16 @@ pub(super) fn listing(description: &Description) -> Listing {
             column.comment.clone(),
         ]
     };
-    let native = description.schema.columns.iter().map(|column| row(column, "false"));
-    let partition = description.schema.partition_columns.iter().map(|column| row(column, "true"));
+    let native = description
+        .schema
+        .columns
+        .iter()
+        .map(|column| row(column, "false"));
+    let partition = description
+        .schema
+        .partition_columns
+        .iter()
+        .map(|column| row(column, "true"));
     Listing {
         layout: Layout::Lines,
         titles: vec!["Field", "Type", "Nullable", "IsPartition", "Comment"],

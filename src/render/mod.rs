@@ -88,5 +88,8 @@ pub fn failure(error: &Error, err: &mut dyn Write) -> io::Result<()> {
     if let Some(caret) = error.caret() {
         writeln!(err, "{caret}")?;
     }
-    error.hints.iter().try_for_each(|hint| writeln!(err, "{hint}"))
+    error
+        .hints
+        .iter()
+        .try_for_each(|hint| writeln!(err, "{hint}"))
 }

@@ -21,17 +21,27 @@ const RULE: LineStyle = LineStyle::new('+', '-', '+', '+');
 const CELLS: ContentLineStyle = ContentLineStyle::new('|', '|', '|');
 
 fn names(set: &RowSet) -> impl Iterator<Item = &str> {
-    set.schema.fields().iter().map(|field| field.name().as_str())
+    set.schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
 }
 
 /// The rows as people read them.
 pub(super) fn table(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
-    table.load_style(FRAME).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(FRAME)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(names(set));
     for batch in &set.batches {
         for row in 0..batch.num_rows() {
-            table.add_row(batch.columns().iter().map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned())));
+            table.add_row(
+                batch
+                    .columns()
+                    .iter()
+                    .map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned())),
+            );
         }
     }
     if set.schema.fields().is_empty() {
@@ -42,10 +52,18 @@ pub(super) fn table(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
 
 /// The rows as CSV with a header.
 pub(super) fn csv(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", csv_line(names(set).map(|name| Some(name.to_owned()))))?;
+    writeln!(
+        out,
+        "{}",
+        csv_line(names(set).map(|name| Some(name.to_owned())))
+    )?;
     for batch in &set.batches {
         for row in 0..batch.num_rows() {
-            writeln!(out, "{}", csv_line(batch.columns().iter().map(|array| text(array, row))))?;
+            writeln!(
+                out,
+                "{}",
+                csv_line(batch.columns().iter().map(|array| text(array, row)))
+            )?;
         }
     }
     Ok(())
@@ -70,12 +88,19 @@ pub(super) fn csv_line(values: impl Iterator<Item = Option<String>>) -> String {
 /// The rows as an array of objects, one per line.
 pub(super) fn json(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
     let names: Vec<&str> = names(set).collect();
-    let rows = set.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    let rows = set
+        .batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     json_lines(
         out,
         rows.map(|(batch, row)| {
             let values = batch.columns().iter().map(|array| json_value(array, row));
-            names.iter().map(|name| (*name).to_owned()).zip(values).collect()
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .zip(values)
+                .collect()
         }),
     )
 }
@@ -95,7 +120,9 @@ pub(super) fn json_lines(
 
 /// Numbers and booleans are JSON's own where they can be, everything else is text.
 fn json_value(array: &ArrayRef, row: usize) -> Value {
-    let Some(text) = text(array, row) else { return Value::Null };
+    let Some(text) = text(array, row) else {
+        return Value::Null;
+    };
     match array.data_type() {
         DataType::Boolean => Value::Bool(text == "true"),
         data_type if data_type.is_integer() || data_type.is_floating() => {

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{
-    DataType, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType,
+    DataType, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::arrow::util::display::array_value_to_string;
 
@@ -17,8 +17,13 @@ pub(super) fn text(array: &ArrayRef, row: usize) -> Option<String> {
         return None;
     }
     Some(match array.data_type() {
-        DataType::Float32 => float(f64::from(array.as_primitive::<Float32Type>().value(row)), |f| (f as f32).to_string()),
-        DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row), |f| f.to_string()),
+        DataType::Float32 => float(
+            f64::from(array.as_primitive::<Float32Type>().value(row)),
+            |f| (f as f32).to_string(),
+        ),
+        DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row), |f| {
+            f.to_string()
+        }),
         DataType::Binary => binary(array.as_binary::<i32>().value(row)),
         DataType::LargeBinary => binary(array.as_binary::<i64>().value(row)),
         DataType::BinaryView => binary(array.as_binary_view().value(row)),
@@ -38,17 +43,28 @@ fn float(value: f64, shortest: impl Fn(f64) -> String) -> String {
     let plain = value == 0.0 || (1e-3..1e7).contains(&value.abs());
     if plain {
         let text = shortest(value);
-        return if text.contains('.') { text } else { text + ".0" };
+        return if text.contains('.') {
+            text
+        } else {
+            text + ".0"
+        };
     }
     // The digits of the shortest form, with the point behind the first.
     let text = shortest(value);
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let significant = digits.trim_start_matches('0').trim_end_matches('0');
     let exponent = value.abs().log10().floor() as i32;
-    let exponent = if 10f64.powi(exponent) > value.abs() { exponent - 1 } else { exponent };
+    let exponent = if 10f64.powi(exponent) > value.abs() {
+        exponent - 1
+    } else {
+        exponent
+    };
     let (first, rest) = significant.split_at(1.min(significant.len()));
     let sign = if value < 0.0 { "-" } else { "" };
-    format!("{sign}{first}.{}E{exponent}", if rest.is_empty() { "0" } else { rest })
+    format!(
+        "{sign}{first}.{}E{exponent}",
+        if rest.is_empty() { "0" } else { rest }
+    )
 }
 
 /// UTF-8 text as it is, other bytes as `=XX`.
@@ -73,18 +89,22 @@ fn binary(bytes: &[u8]) -> String {
 /// `yyyy-MM-dd HH:mm:ss`; a TIMESTAMP adds its fraction where it has one.
 fn timestamp(array: &ArrayRef, row: usize, unit: TimeUnit, zone: Option<&str>) -> String {
     let instant: Option<DateTime<Utc>> = match unit {
-        TimeUnit::Second => Utc.timestamp_opt(array.as_primitive::<TimestampSecondType>().value(row), 0).single(),
-        TimeUnit::Millisecond => {
-            Utc.timestamp_millis_opt(array.as_primitive::<TimestampMillisecondType>().value(row)).single()
-        }
-        TimeUnit::Microsecond => {
-            Utc.timestamp_micros(array.as_primitive::<TimestampMicrosecondType>().value(row)).single()
-        }
+        TimeUnit::Second => Utc
+            .timestamp_opt(array.as_primitive::<TimestampSecondType>().value(row), 0)
+            .single(),
+        TimeUnit::Millisecond => Utc
+            .timestamp_millis_opt(array.as_primitive::<TimestampMillisecondType>().value(row))
+            .single(),
+        TimeUnit::Microsecond => Utc
+            .timestamp_micros(array.as_primitive::<TimestampMicrosecondType>().value(row))
+            .single(),
         TimeUnit::Nanosecond => {
             Some(Utc.timestamp_nanos(array.as_primitive::<TimestampNanosecondType>().value(row)))
         }
     };
-    let Some(instant) = instant else { return "out of range".to_owned() };
+    let Some(instant) = instant else {
+        return "out of range".to_owned();
+    };
     let local = match zone.and_then(|zone| zone.parse::<Tz>().ok()) {
         Some(zone) => instant.with_timezone(&zone).naive_local(),
         None => instant.naive_utc(),

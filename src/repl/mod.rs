@@ -22,8 +22,11 @@ pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::
         runner.fail(&error.into())?;
         return Ok(Flow::Quit);
     }
-    let config = Config::builder().max_history_size(HISTORY_MAX).map_err(terminal_error)?;
-    let mut line = Line::with_config(config.auto_add_history(false).build()).map_err(terminal_error)?;
+    let config = Config::builder()
+        .max_history_size(HISTORY_MAX)
+        .map_err(terminal_error)?;
+    let mut line =
+        Line::with_config(config.auto_add_history(false).build()).map_err(terminal_error)?;
     if let Some(path) = &history {
         // A first start has no history yet.
         let _ = line.load_history(path);
@@ -58,7 +61,8 @@ pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::
         }
         if splitter.is_blank() {
             if !entry.trim().is_empty() {
-                line.add_history_entry(entry.trim()).map_err(terminal_error)?;
+                line.add_history_entry(entry.trim())
+                    .map_err(terminal_error)?;
             }
             splitter.clear();
             entry.clear();
@@ -71,7 +75,12 @@ pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::
 }
 
 /// Runs the statements that are complete; a failure drops the rest of the entry.
-fn run_complete(runner: &mut Runner<'_>, line: &mut Line, splitter: &mut Splitter, yes: bool) -> io::Result<Flow> {
+fn run_complete(
+    runner: &mut Runner<'_>,
+    line: &mut Line,
+    splitter: &mut Splitter,
+    yes: bool,
+) -> io::Result<Flow> {
     while let Some(piece) = splitter.next_complete() {
         if let Ok(text) = &piece
             && !yes
@@ -94,16 +103,28 @@ fn run_complete(runner: &mut Runner<'_>, line: &mut Line, splitter: &mut Splitte
 
 /// `quit` and `exit` need no `;` at the prompt.
 fn is_leaving(entry: &str) -> bool {
-    ["quit", "exit", "q"].iter().any(|word| entry.trim().trim_end_matches(';').eq_ignore_ascii_case(word))
+    ["quit", "exit", "q"].iter().any(|word| {
+        entry
+            .trim()
+            .trim_end_matches(';')
+            .eq_ignore_ascii_case(word)
+    })
 }
 
 fn prompt(project: &str, is_first: bool) -> String {
     let prompt = format!("odps@ {project}>");
-    if is_first { prompt } else { format!("{:>width$}", "->", width = prompt.chars().count()) }
+    if is_first {
+        prompt
+    } else {
+        format!("{:>width$}", "->", width = prompt.chars().count())
+    }
 }
 
 fn needs_confirmation(text: &str) -> bool {
-    matches!(parse(text), Ok(Statement::DropTable { .. } | Statement::DropPartitions { .. }))
+    matches!(
+        parse(text),
+        Ok(Statement::DropTable { .. } | Statement::DropPartitions { .. })
+    )
 }
 
 /// Asks as the original client does; Ctrl-C and Ctrl-D mean no.

@@ -76,14 +76,17 @@ impl Session {
     pub fn run(&mut self, text: &str) -> Reply {
         let now_ms = self.clock.begin_statement();
         let mut notes = Vec::new();
-        let outcome = self.life_of(text, now_ms, &mut notes).map_err(|error| error.in_statement(text));
+        let outcome = self
+            .life_of(text, now_ms, &mut notes)
+            .map_err(|error| error.in_statement(text));
         Reply { outcome, notes }
     }
 
     /// The life of a statement: parse, authorise, plan, execute.
     fn life_of(&mut self, text: &str, now_ms: i64, notes: &mut Vec<String>) -> Result<Outcome> {
         let statement = parse(text)?;
-        self.authority.authorise(&self.user, &self.project, &statement)?;
+        self.authority
+            .authorise(&self.user, &self.project, &statement)?;
         let statement = match self.run_own(statement)? {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
@@ -112,7 +115,8 @@ impl Session {
     fn run_own(&mut self, statement: Statement) -> Result<Ran> {
         Ok(Ran::Done(match statement {
             Statement::Set(setting) => {
-                self.settings.set(&setting.key, &setting.value, &*self.clock)?;
+                self.settings
+                    .set(&setting.key, &setting.value, &*self.clock)?;
                 Outcome::Done
             }
             Statement::ShowSettings => self.settings.listing(),
@@ -143,7 +147,10 @@ impl Session {
 
     /// What the store had to mend or could not do, for the user to know.
     pub fn take_notices(&self) -> Vec<String> {
-        self.warehouse.opened().map(|store| store.take_notices()).unwrap_or_default()
+        self.warehouse
+            .opened()
+            .map(|store| store.take_notices())
+            .unwrap_or_default()
     }
 
     /// Opens the store now, rather than with the first statement that needs it.

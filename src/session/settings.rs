@@ -26,7 +26,11 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn new(zone: Tz) -> Self {
-        Self { values: BTreeMap::new(), zone, groups_commits: true }
+        Self {
+            values: BTreeMap::new(),
+            zone,
+            groups_commits: true,
+        }
     }
 
     /// The time zone of the session.
@@ -44,41 +48,61 @@ impl Settings {
         match key {
             CLOCK_ADVANCE => {
                 let Some(span) = parse_span(value) else {
-                    return Err(Error::invalid_parameter(format!("{key} needs a span such as 25h, 90m, 10s or 3d")));
+                    return Err(Error::invalid_parameter(format!(
+                        "{key} needs a span such as 25h, 90m, 10s or 3d"
+                    )));
                 };
                 if !clock.advance(span) {
-                    let error = Error::invalid_parameter(format!("{key} needs the controlled clock"));
+                    let error =
+                        Error::invalid_parameter(format!("{key} needs the controlled clock"));
                     return Err(error.hint("start odpsh with --clock 'yyyy-MM-dd HH:mm:ss'"));
                 }
                 return Ok(());
             }
             TIMEZONE => {
-                self.zone = value
-                    .parse()
-                    .map_err(|_| Error::invalid_parameter(format!("{key}: there is no time zone '{value}'")))?;
+                self.zone = value.parse().map_err(|_| {
+                    Error::invalid_parameter(format!("{key}: there is no time zone '{value}'"))
+                })?;
             }
             COMMIT_GROUPING => {
                 self.groups_commits = match value {
                     "true" => true,
                     "false" => false,
-                    _ => return Err(Error::invalid_parameter(format!("{key} must be true or false"))),
+                    _ => {
+                        return Err(Error::invalid_parameter(format!(
+                            "{key} must be true or false"
+                        )));
+                    }
                 };
             }
             key if key.starts_with("odpsh.") => {
                 let known = format!("known are {CLOCK_ADVANCE} and {COMMIT_GROUPING}");
-                return Err(Error::invalid_parameter(format!("there is no setting {key}")).hint(known));
+                return Err(
+                    Error::invalid_parameter(format!("there is no setting {key}")).hint(known),
+                );
             }
             _ => {}
         }
-        if value.len() > VALUE_MAX || (self.values.len() >= COUNT_MAX && !self.values.contains_key(key)) {
-            return Err(Error::invalid_parameter(format!("{key}: too many or too long settings")));
+        if value.len() > VALUE_MAX
+            || (self.values.len() >= COUNT_MAX && !self.values.contains_key(key))
+        {
+            return Err(Error::invalid_parameter(format!(
+                "{key}: too many or too long settings"
+            )));
         }
         self.values.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
 
     pub(super) fn listing(&self) -> Outcome {
-        let rows = self.values.iter().map(|(key, value)| vec![Some(key.clone()), Some(value.clone())]);
-        Outcome::Listing(Listing { layout: Layout::Settings, titles: vec!["key", "value"], rows: rows.collect() })
+        let rows = self
+            .values
+            .iter()
+            .map(|(key, value)| vec![Some(key.clone()), Some(value.clone())]);
+        Outcome::Listing(Listing {
+            layout: Layout::Settings,
+            titles: vec!["key", "value"],
+            rows: rows.collect(),
+        })
     }
 }

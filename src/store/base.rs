@@ -45,26 +45,39 @@ pub(crate) fn base_name(commit: CommitNumber) -> String {
 }
 
 /// Writes every record of `index` as the base of `end.commit`, durable on return.
-pub(crate) fn write(disk: &dyn Disk, dir: &Path, index: &dyn Index, end: BaseEnd) -> Result<(), StoreError> {
+pub(crate) fn write(
+    disk: &dyn Disk,
+    dir: &Path,
+    index: &dyn Index,
+    end: BaseEnd,
+) -> Result<(), StoreError> {
     let path = dir.join(base_name(end.commit));
     let staged = path.with_extension("tmp");
     if disk.exists(&staged) {
         disk.remove(&staged).map_err(io_error("remove", &staged))?;
     }
-    let file = disk.open(&staged, true).map_err(io_error("create", &staged))?;
+    let file = disk
+        .open(&staged, true)
+        .map_err(io_error("create", &staged))?;
     let mut offset = 0;
     let mut put = |number: u64, bytes: Vec<u8>| -> Result<(), StoreError> {
         let mut entry = Vec::with_capacity(bytes.len() + 12);
         entry.extend((bytes.len() as u32).to_le_bytes());
         entry.extend(number.to_le_bytes());
         entry.extend(bytes);
-        file.write_at(&entry, offset).map_err(io_error("write", &staged))?;
+        file.write_at(&entry, offset)
+            .map_err(io_error("write", &staged))?;
         offset += entry.len() as u64;
         Ok(())
     };
-    let mut chunk = BaseChunk { changes: Vec::new() };
+    let mut chunk = BaseChunk {
+        changes: Vec::new(),
+    };
     let (mut chunk_bytes, mut number) = (0, 0u64);
-    let everything = KeyRange { from: Vec::new(), until: vec![0xFF] };
+    let everything = KeyRange {
+        from: Vec::new(),
+        until: vec![0xFF],
+    };
     index.scan(&everything, Order::Ascending, &mut |key, value| {
         if !codec::is_sound(key, value) {
             return Err(StoreError::CorruptRecord {
@@ -73,7 +86,10 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Path, index: &dyn Index, end: BaseEnd
             });
         }
         chunk_bytes += key.len() + value.len();
-        chunk.changes.push(Change { key: key.to_vec(), value: Some(value.to_vec().into()) });
+        chunk.changes.push(Change {
+            key: key.to_vec(),
+            value: Some(value.to_vec().into()),
+        });
         if chunk_bytes >= CHUNK_BYTES {
             put(number, codec::encode(&number.to_be_bytes(), &chunk))?;
             chunk.changes.clear();
@@ -84,7 +100,8 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Path, index: &dyn Index, end: BaseEnd
     put(number, codec::encode(&number.to_be_bytes(), &chunk))?;
     put(number + 1, codec::encode(&(number + 1).to_be_bytes(), &end))?;
     file.sync_data().map_err(io_error("sync", &staged))?;
-    disk.rename(&staged, &path).map_err(io_error("rename", &staged))?;
+    disk.rename(&staged, &path)
+        .map_err(io_error("rename", &staged))?;
     disk.sync_dir(dir).map_err(io_error("sync", dir))
 }
 
@@ -102,8 +119,12 @@ pub(crate) fn read(
     loop {
         let corrupt = |reason| corrupt(&path, offset, commit, reason);
         let mut head = [0; 12];
-        let read = file.read_at(&mut head, offset).map_err(io_error("read", &path))?;
-        let entry_bytes = u64::from(u32::from_le_bytes(head[..4].try_into().expect("four bytes")));
+        let read = file
+            .read_at(&mut head, offset)
+            .map_err(io_error("read", &path))?;
+        let entry_bytes = u64::from(u32::from_le_bytes(
+            head[..4].try_into().expect("four bytes"),
+        ));
         if read < head.len() || offset + 12 + entry_bytes > length {
             return Err(corrupt("the base is cut short"));
         }
@@ -111,13 +132,20 @@ pub(crate) fn read(
             return Err(corrupt("the base is out of order"));
         }
         let mut bytes = vec![0; entry_bytes as usize];
-        file.read_at(&mut bytes, offset + 12).map_err(io_error("read", &path))?;
+        file.read_at(&mut bytes, offset + 12)
+            .map_err(io_error("read", &path))?;
         let key = number.to_be_bytes();
         if bytes.get(1) == Some(&BaseEnd::KIND) {
-            let end: BaseEnd = codec::decode(&key, &bytes).map_err(|_| corrupt("its end is damaged"))?;
-            return if end.commit == commit { Ok(end) } else { Err(corrupt("it is the base of another commit")) };
+            let end: BaseEnd =
+                codec::decode(&key, &bytes).map_err(|_| corrupt("its end is damaged"))?;
+            return if end.commit == commit {
+                Ok(end)
+            } else {
+                Err(corrupt("it is the base of another commit"))
+            };
         }
-        let chunk: BaseChunk = codec::decode(&key, &bytes).map_err(|_| corrupt("a chunk is damaged"))?;
+        let chunk: BaseChunk =
+            codec::decode(&key, &bytes).map_err(|_| corrupt("a chunk is damaged"))?;
         visit(chunk.changes)?;
         offset += 12 + entry_bytes;
         number += 1;
@@ -125,5 +153,10 @@ pub(crate) fn read(
 }
 
 fn corrupt(path: &Path, offset: u64, commit: CommitNumber, reason: &'static str) -> StoreError {
-    StoreError::CorruptLog { path: PathBuf::from(path), offset, commit, reason }
+    StoreError::CorruptLog {
+        path: PathBuf::from(path),
+        offset,
+        commit,
+        reason,
+    }
 }

@@ -48,7 +48,10 @@ pub(crate) fn encode<R: Record>(key: &[u8], record: &R) -> Vec<u8> {
 
 /// Decodes the record stored at `key`.
 pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R, StoreError> {
-    let corrupt = |reason: &str| StoreError::CorruptRecord { key: keys::describe(key), reason: reason.into() };
+    let corrupt = |reason: &str| StoreError::CorruptRecord {
+        key: keys::describe(key),
+        reason: reason.into(),
+    };
     let stored = stored_checksum(bytes).ok_or_else(|| corrupt("it is too short"))?;
     if bytes[0] != MAGIC || bytes[1] != R::KIND {
         return Err(corrupt("it is of another kind"));
@@ -111,14 +114,20 @@ mod tests {
     }
 
     fn sample() -> Sample {
-        Sample { name: "t1".into(), count: 300 }
+        Sample {
+            name: "t1".into(),
+            count: 300,
+        }
     }
 
     #[test]
     fn golden_bytes_of_the_envelope() {
         let bytes = encode(b"k", &sample());
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "d57f010006000000".to_owned() + &hex[16..24] + "027431fb2c01");
+        assert_eq!(
+            hex,
+            "d57f010006000000".to_owned() + &hex[16..24] + "027431fb2c01"
+        );
         assert_eq!(decode::<Sample>(b"k", &bytes).expect("sound"), sample());
     }
 

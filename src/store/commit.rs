@@ -33,7 +33,14 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, changes: BTreeMap::new(), expected: Vec::new(), files: Vec::new(), doomed: Vec::new(), objects_made: 0 }
+        Self {
+            store,
+            changes: BTreeMap::new(),
+            expected: Vec::new(),
+            files: Vec::new(),
+            doomed: Vec::new(),
+            objects_made: 0,
+        }
     }
 
     /// Sets the record at `key`.
@@ -81,7 +88,10 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes over the files of `writer` and returns its segments.
-    pub fn finish_segments(&mut self, writer: SegmentWriter<'_>) -> Result<Vec<NewSegment>, StoreError> {
+    pub fn finish_segments(
+        &mut self,
+        writer: SegmentWriter<'_>,
+    ) -> Result<Vec<NewSegment>, StoreError> {
         let (segments, files) = writer.finish()?;
         self.files.extend(files);
         Ok(segments)
@@ -112,7 +122,10 @@ impl<'a> Batch<'a> {
     /// The changes, with the files now belonging to the commit.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         let changes = std::mem::take(&mut self.changes);
-        changes.into_iter().map(|(key, value)| Change { key, value }).collect()
+        changes
+            .into_iter()
+            .map(|(key, value)| Change { key, value })
+            .collect()
     }
 
     /// Hands the new files over to the commit and returns the segments whose files it removes.

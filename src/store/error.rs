@@ -16,7 +16,11 @@ pub enum StoreError {
     UnknownRecord { key: String, found: u16, known: u16 },
     /// Bytes of a segment that do not match their checksum.
     #[error("segment {id} of {owner} is damaged: {reason}")]
-    CorruptSegment { id: SegmentId, owner: String, reason: String },
+    CorruptSegment {
+        id: SegmentId,
+        owner: String,
+        reason: String,
+    },
     /// A record that another record needs is not there.
     #[error("record {key} is missing")]
     MissingRecord { key: String },
@@ -25,13 +29,24 @@ pub enum StoreError {
         "the commit log {path} is damaged at byte {offset}: commit {commit} cannot be read, {reason}; \
          nothing was changed"
     )]
-    CorruptLog { path: PathBuf, offset: u64, commit: CommitNumber, reason: &'static str },
+    CorruptLog {
+        path: PathBuf,
+        offset: u64,
+        commit: CommitNumber,
+        reason: &'static str,
+    },
     /// The folder holds something that is not a warehouse of ours.
     #[error("{path} is not an odpsh warehouse: {reason}")]
     NotAWarehouse { path: PathBuf, reason: String },
     /// The warehouse has a format this program does not know.
-    #[error("warehouse {path} has format {found:?}, this odpsh reads format {known}; nothing was touched")]
-    UnknownFormat { path: PathBuf, found: String, known: u32 },
+    #[error(
+        "warehouse {path} has format {found:?}, this odpsh reads format {known}; nothing was touched"
+    )]
+    UnknownFormat {
+        path: PathBuf,
+        found: String,
+        known: u32,
+    },
     /// Another process owns the warehouse.
     #[error("warehouse {path} is in use by {owner}; wait for it to end, or raise --lock-timeout")]
     Locked { path: PathBuf, owner: String },
@@ -40,15 +55,28 @@ pub enum StoreError {
     Conflict { key: String },
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// The index engine refused.
     #[error("the index cannot {action}: {reason}")]
-    Index { action: &'static str, reason: String },
+    Index {
+        action: &'static str,
+        reason: String,
+    },
     /// Encoding or decoding of a data file failed.
     #[error("cannot {action} segment {id}: {reason}")]
-    Segment { action: &'static str, id: SegmentId, reason: String },
+    Segment {
+        action: &'static str,
+        id: SegmentId,
+        reason: String,
+    },
     /// A commit larger than the log can hold in one frame.
-    #[error("the statement changes too much at once: {bytes} bytes of metadata, the limit is {limit}")]
+    #[error(
+        "the statement changes too much at once: {bytes} bytes of metadata, the limit is {limit}"
+    )]
     CommitTooLarge { bytes: usize, limit: usize },
     /// An earlier write failed.
     #[error("an earlier write failed, so nothing more is written; start odpsh again to go on")]
@@ -61,5 +89,9 @@ pub(crate) fn io_error(
     path: impl Into<PathBuf>,
 ) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.into();
-    move |source| StoreError::Io { action, path, source }
+    move |source| StoreError::Io {
+        action,
+        path,
+        source,
+    }
 }

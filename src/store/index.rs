@@ -51,13 +51,17 @@ impl Digest {
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8], value_length: usize) {
         self.count += 1;
         self.bytes += (key.len() + value_length) as u64;
-        self.sum = self.sum.wrapping_add(u64::from(stored_checksum(value).unwrap_or_default()));
+        self.sum = self
+            .sum
+            .wrapping_add(u64::from(stored_checksum(value).unwrap_or_default()));
     }
 
     pub(crate) fn remove(&mut self, key: &[u8], value: &[u8], value_length: usize) {
         self.count -= 1;
         self.bytes -= (key.len() + value_length) as u64;
-        self.sum = self.sum.wrapping_sub(u64::from(stored_checksum(value).unwrap_or_default()));
+        self.sum = self
+            .sum
+            .wrapping_sub(u64::from(stored_checksum(value).unwrap_or_default()));
     }
 }
 
@@ -76,7 +80,8 @@ pub trait Index: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Visits the keys of `range` in order until `visit` breaks off.
-    fn scan(&self, range: &KeyRange, order: Order, visit: &mut Visit<'_>) -> Result<(), StoreError>;
+    fn scan(&self, range: &KeyRange, order: Order, visit: &mut Visit<'_>)
+    -> Result<(), StoreError>;
 
     /// Applies all of `changes` and the position they lead to, or nothing. The digest of `position` is
     /// ignored: the index continues its own.

@@ -17,7 +17,12 @@ pub enum Key {
     /// A live table by name.
     TableName { project: String, name: String },
     /// A dropped table, by name and drop time.
-    DroppedTable { project: String, name: String, dropped_at_ms: u64, table: TableId },
+    DroppedTable {
+        project: String,
+        name: String,
+        dropped_at_ms: u64,
+        table: TableId,
+    },
     /// A table incarnation.
     Table(TableId),
     /// One schema of a table.
@@ -25,12 +30,19 @@ pub enum Key {
     /// A live partition by the values of its partition columns.
     LivePartition { table: TableId, values: Vec<String> },
     /// A partition incarnation.
-    Partition { table: TableId, partition: PartitionId },
+    Partition {
+        table: TableId,
+        partition: PartitionId,
+    },
     /// A history row.
     Version { table: TableId, lsn: Lsn },
     /// A history row of one object of a partitioned table, to find it by object; the table itself is
     /// [`TABLE_OBJECT`].
-    ObjectVersion { table: TableId, object: PartitionId, lsn: Lsn },
+    ObjectVersion {
+        table: TableId,
+        object: PartitionId,
+        lsn: Lsn,
+    },
     /// A segment.
     Segment(SegmentId),
     /// A node of a long snapshot.
@@ -71,7 +83,12 @@ impl Key {
                 push_text(&mut out, project);
                 push_text(&mut out, name);
             }
-            Key::DroppedTable { project, name, dropped_at_ms, table } => {
+            Key::DroppedTable {
+                project,
+                name,
+                dropped_at_ms,
+                table,
+            } => {
                 out.push(DROPPED_TABLE);
                 push_text(&mut out, project);
                 push_text(&mut out, name);
@@ -114,7 +131,10 @@ impl Key {
         let key = match *tag {
             COUNTERS => Key::Counters,
             PROJECT => Key::Project(take_text(rest)?),
-            TABLE_NAME => Key::TableName { project: take_text(rest)?, name: take_text(rest)? },
+            TABLE_NAME => Key::TableName {
+                project: take_text(rest)?,
+                name: take_text(rest)?,
+            },
             DROPPED_TABLE => Key::DroppedTable {
                 project: take_text(rest)?,
                 name: take_text(rest)?,
@@ -122,9 +142,10 @@ impl Key {
                 table: TableId(take(rest)?),
             },
             TABLE => Key::Table(TableId(take(rest)?)),
-            SCHEMA => {
-                Key::Schema { table: TableId(take(rest)?), schema: u32::from_be_bytes(take(rest)?) }
-            }
+            SCHEMA => Key::Schema {
+                table: TableId(take(rest)?),
+                schema: u32::from_be_bytes(take(rest)?),
+            },
             LIVE_PARTITION => {
                 let table = TableId(take(rest)?);
                 let mut values = Vec::new();
@@ -133,10 +154,14 @@ impl Key {
                 }
                 Key::LivePartition { table, values }
             }
-            PARTITION => {
-                Key::Partition { table: TableId(take(rest)?), partition: PartitionId(take(rest)?) }
-            }
-            VERSION => Key::Version { table: TableId(take(rest)?), lsn: Lsn(take_number(rest)?) },
+            PARTITION => Key::Partition {
+                table: TableId(take(rest)?),
+                partition: PartitionId(take(rest)?),
+            },
+            VERSION => Key::Version {
+                table: TableId(take(rest)?),
+                lsn: Lsn(take_number(rest)?),
+            },
             OBJECT_VERSION => Key::ObjectVersion {
                 table: TableId(take(rest)?),
                 object: PartitionId(take(rest)?),
@@ -167,7 +192,10 @@ impl KeyRange {
                 break;
             }
         }
-        Self { from: prefix, until }
+        Self {
+            from: prefix,
+            until,
+        }
     }
 
     /// The same range, beginning at `key`.
@@ -250,7 +278,12 @@ impl fmt::Display for Key {
             Key::Counters => write!(f, "counters"),
             Key::Project(name) => write!(f, "project {name}"),
             Key::TableName { project, name } => write!(f, "table {project}.{name}"),
-            Key::DroppedTable { project, name, table, .. } => {
+            Key::DroppedTable {
+                project,
+                name,
+                table,
+                ..
+            } => {
                 write!(f, "dropped table {project}.{name} ({table})")
             }
             Key::Table(table) => write!(f, "table {table}"),
@@ -258,7 +291,9 @@ impl fmt::Display for Key {
             Key::LivePartition { table, values } => {
                 write!(f, "partition {} of table {table}", values.join("/"))
             }
-            Key::Partition { table, partition } => write!(f, "partition {partition} of table {table}"),
+            Key::Partition { table, partition } => {
+                write!(f, "partition {partition} of table {table}")
+            }
             Key::Version { table, lsn } => write!(f, "version {lsn} of table {table}"),
             Key::ObjectVersion { table, object, lsn } => {
                 write!(f, "version {lsn} of partition {object} of table {table}")
@@ -336,7 +371,11 @@ mod tests {
     use super::*;
 
     fn names(project: &str, name: &str) -> Vec<u8> {
-        Key::TableName { project: project.into(), name: name.into() }.encode()
+        Key::TableName {
+            project: project.into(),
+            name: name.into(),
+        }
+        .encode()
     }
 
     proptest! {
@@ -363,7 +402,11 @@ mod tests {
         let range = KeyRange::table_names("p");
         let inside = names("p", "t");
         assert!(range.from <= inside && inside < range.until);
-        for outside in [names("p2", "t"), names("o", "t"), Key::Project("p".into()).encode()] {
+        for outside in [
+            names("p2", "t"),
+            names("o", "t"),
+            Key::Project("p".into()).encode(),
+        ] {
             assert!(outside < range.from || outside >= range.until);
         }
     }

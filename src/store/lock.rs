@@ -33,27 +33,55 @@ pub(crate) struct WarehouseLock {
 impl WarehouseLock {
     /// Takes the lock, waiting up to `timeout` for its owner.
     pub(crate) fn acquire(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let mut file = open.map_err(io_error("open", path))?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < timeout => std::thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) if started.elapsed() < timeout => {
+                    std::thread::sleep(POLL)
+                }
                 Err(TryLockError::WouldBlock) => {
                     let owner = read_text(&mut file).unwrap_or_default();
-                    let owner = owner.strip_prefix("held by ").unwrap_or("another process").trim().to_owned();
-                    return Err(StoreError::Locked { path: parent(path), owner });
+                    let owner = owner
+                        .strip_prefix("held by ")
+                        .unwrap_or("another process")
+                        .trim()
+                        .to_owned();
+                    return Err(StoreError::Locked {
+                        path: parent(path),
+                        owner,
+                    });
                 }
                 Err(TryLockError::Error(error)) => return Err(io_error("lock", path)(error)),
             }
         }
-        let last_owner = match read_text(&mut file).map_err(io_error("read", path))?.strip_prefix("closed at commit ") {
-            Some(commit) => commit.trim().parse().map_or(LastOwner::Unknown, |n| LastOwner::Closed(CommitNumber(n))),
+        let last_owner = match read_text(&mut file)
+            .map_err(io_error("read", path))?
+            .strip_prefix("closed at commit ")
+        {
+            Some(commit) => commit
+                .trim()
+                .parse()
+                .map_or(LastOwner::Unknown, |n| LastOwner::Closed(CommitNumber(n))),
             None => LastOwner::Unknown,
         };
-        let mut lock = Self { path: path.to_path_buf(), file, last_owner };
-        lock.write(&format!("held by process {} on {}\n", std::process::id(), host()))?;
+        let mut lock = Self {
+            path: path.to_path_buf(),
+            file,
+            last_owner,
+        };
+        lock.write(&format!(
+            "held by process {} on {}\n",
+            std::process::id(),
+            host()
+        ))?;
         Ok(lock)
     }
 

@@ -82,7 +82,12 @@ pub(crate) fn frames_name(base: CommitNumber) -> String {
 
 impl Log {
     /// Writes an empty log file that follows `base`, durable on return.
-    pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: CommitNumber, chain: u32) -> Result<(), StoreError> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        base: CommitNumber,
+        chain: u32,
+    ) -> Result<(), StoreError> {
         let path = dir.join(frames_name(base));
         let mut bytes = vec![0; (FILE_HEADER + FIRST_GROWTH) as usize];
         bytes[..8].copy_from_slice(FILE_MAGIC);
@@ -95,11 +100,17 @@ impl Log {
     }
 
     /// Opens the log file that follows `base`, standing before its first frame.
-    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, base: CommitNumber) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<Self, StoreError> {
         let path = dir.join(frames_name(base));
         let file = disk.open(&path, false).map_err(io_error("open", &path))?;
         let mut header = [0; FILE_HEADER as usize];
-        let read = file.read_at(&mut header, 0).map_err(io_error("read", &path))?;
+        let read = file
+            .read_at(&mut header, 0)
+            .map_err(io_error("read", &path))?;
         let stored = u32::from_le_bytes(header[24..28].try_into().expect("four bytes"));
         let sound = read == header.len()
             && &header[..8] == FILE_MAGIC
@@ -116,7 +127,12 @@ impl Log {
         }
         let chain = u32::from_le_bytes(header[20..24].try_into().expect("four bytes"));
         let allocated = file.len().map_err(io_error("read", &path))?;
-        let place = Place { commit: base, chain, frame_offset: 0, end_offset: FILE_HEADER };
+        let place = Place {
+            commit: base,
+            chain,
+            frame_offset: 0,
+            end_offset: FILE_HEADER,
+        };
         Ok(Self {
             dir: dir.to_path_buf(),
             file,
@@ -174,11 +190,15 @@ impl Log {
         let mut place = self.place;
         let mut reader = self.reader(place.end_offset);
         loop {
-            let Some(header) = reader.header()? else { break };
+            let Some(header) = reader.header()? else {
+                break;
+            };
             if header.commit != place.commit.next() || header.previous != place.chain {
                 break;
             }
-            let Some(payload) = reader.payload(&header)? else { break };
+            let Some(payload) = reader.payload(&header)? else {
+                break;
+            };
             let frame: Frame = codec::decode(&header.commit.0.to_be_bytes(), &payload)?;
             place = Place {
                 commit: header.commit,
@@ -200,19 +220,24 @@ impl Log {
         let mut clean = self.allocated >= start + FRAME_HEADER as u64;
         let mut offset = start;
         while offset < self.allocated {
-            let window = reader.window(offset, WINDOW.min((self.allocated - offset) as usize))?.to_vec();
+            let window = reader
+                .window(offset, WINDOW.min((self.allocated - offset) as usize))?
+                .to_vec();
             if window.iter().all(|byte| *byte == 0) {
                 offset += window.len().max(1) as u64;
                 continue;
             }
             clean = false;
-            let places = window.chunks_exact(8).enumerate().filter(|(_, word)| {
-                word[..4] == FRAME_MAGIC.to_le_bytes()
-            });
+            let places = window
+                .chunks_exact(8)
+                .enumerate()
+                .filter(|(_, word)| word[..4] == FRAME_MAGIC.to_le_bytes());
             for (number, _) in places {
                 let candidate = offset + 8 * number as u64;
                 reader.offset = candidate;
-                let Some(header) = reader.header()? else { continue };
+                let Some(header) = reader.header()? else {
+                    continue;
+                };
                 let later = header.commit > place.commit && candidate > start;
                 if later && reader.payload(&header)?.is_some() {
                     return Err(StoreError::CorruptLog {
@@ -242,7 +267,9 @@ impl Log {
         let mut offset = from;
         while offset < until {
             let length = (until - offset).min(zeroes.len() as u64) as usize;
-            self.file.write_at(&zeroes[..length], offset).map_err(io_error("write", self.path()))?;
+            self.file
+                .write_at(&zeroes[..length], offset)
+                .map_err(io_error("write", self.path()))?;
             offset += length as u64;
         }
         Ok(())
@@ -256,7 +283,10 @@ impl Log {
         let commit = self.place.commit.next();
         let payload = codec::encode(&commit.0.to_be_bytes(), frame);
         if payload.len() > FRAME_MAX {
-            return Err(StoreError::CommitTooLarge { bytes: payload.len(), limit: FRAME_MAX });
+            return Err(StoreError::CommitTooLarge {
+                bytes: payload.len(),
+                limit: FRAME_MAX,
+            });
         }
         let header = FrameHeader::of(commit, self.place.chain, &payload);
         let frame_offset = self.buffer_offset + self.buffer.len() as u64;
@@ -284,15 +314,24 @@ impl Log {
             self.zero(end, until)?;
             self.allocated = until;
         }
-        self.file.write_at(&self.buffer, self.buffer_offset).map_err(io_error("write", self.path()))?;
-        self.file.sync_data().map_err(io_error("sync", self.path()))?;
+        self.file
+            .write_at(&self.buffer, self.buffer_offset)
+            .map_err(io_error("write", self.path()))?;
+        self.file
+            .sync_data()
+            .map_err(io_error("sync", self.path()))?;
         self.buffer_offset = end;
         self.buffer.clear();
         Ok(())
     }
 
     fn reader(&self, offset: u64) -> FrameReader<'_> {
-        FrameReader { log: self, offset, window_offset: 0, window: Vec::new() }
+        FrameReader {
+            log: self,
+            offset,
+            window_offset: 0,
+            window: Vec::new(),
+        }
     }
 }
 
@@ -308,7 +347,12 @@ struct FrameHeader {
 impl FrameHeader {
     fn of(commit: CommitNumber, previous: u32, payload: &[u8]) -> Self {
         let length = payload.len() as u32;
-        let mut header = Self { length, commit, previous, checksum: 0 };
+        let mut header = Self {
+            length,
+            commit,
+            previous,
+            checksum: 0,
+        };
         header.checksum = header.compute(payload);
         header
     }
@@ -349,7 +393,11 @@ impl FrameReader<'_> {
         if !held {
             self.window.resize(length.max(WINDOW), 0);
             let path = self.log.path();
-            let read = self.log.file.read_at(&mut self.window, offset).map_err(io_error("read", path))?;
+            let read = self
+                .log
+                .file
+                .read_at(&mut self.window, offset)
+                .map_err(io_error("read", path))?;
             self.window.truncate(read);
             self.window_offset = offset;
         }
@@ -360,12 +408,16 @@ impl FrameReader<'_> {
 
     /// The header at the current offset; `None` where there is none that could be ours.
     fn header(&mut self) -> Result<Option<FrameHeader>, StoreError> {
-        let remaining = self.log.allocated.saturating_sub(self.offset + FRAME_HEADER as u64);
+        let remaining = self
+            .log
+            .allocated
+            .saturating_sub(self.offset + FRAME_HEADER as u64);
         let bytes = self.window(self.offset, FRAME_HEADER)?;
         if bytes.len() < FRAME_HEADER || bytes[..4] != FRAME_MAGIC.to_le_bytes() {
             return Ok(None);
         }
-        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let word =
+            |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         let commit = u64::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
         let header = FrameHeader {
             length: word(4),
@@ -381,7 +433,8 @@ impl FrameReader<'_> {
     fn payload(&mut self, header: &FrameHeader) -> Result<Option<Vec<u8>>, StoreError> {
         let offset = self.offset + FRAME_HEADER as u64;
         let bytes = self.window(offset, header.length as usize)?;
-        let sound = bytes.len() == header.length as usize && header.compute(bytes) == header.checksum;
+        let sound =
+            bytes.len() == header.length as usize && header.compute(bytes) == header.checksum;
         Ok(sound.then(|| bytes.to_vec()))
     }
 }

@@ -31,7 +31,12 @@ impl Index for MemoryIndex {
         Ok(state.records.get(key).cloned())
     }
 
-    fn scan(&self, range: &KeyRange, order: Order, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
         if range.from >= range.until {
             return Ok(());
         }
@@ -51,7 +56,9 @@ impl Index for MemoryIndex {
 
     fn apply(&self, changes: &[Change], position: Applied) -> Result<(), StoreError> {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut digest = state.applied.map_or(Digest::default(), |applied| applied.digest);
+        let mut digest = state
+            .applied
+            .map_or(Digest::default(), |applied| applied.digest);
         for change in changes {
             let old = match &change.value {
                 Some(value) => {
@@ -69,7 +76,11 @@ impl Index for MemoryIndex {
     }
 
     fn applied(&self) -> Result<Option<Applied>, StoreError> {
-        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).applied)
+        Ok(self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .applied)
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

@@ -50,7 +50,9 @@ pub use index::Order;
 pub use keys::{Key, KeyRange, TABLE_OBJECT};
 pub use objects::CheckedObjects;
 pub use seam::Seam;
-pub use segment::{Body, Bound, ColumnStatistics, NewSegment, SegmentRecord, SegmentWriter, physical_name};
+pub use segment::{
+    Body, Bound, ColumnStatistics, NewSegment, SegmentRecord, SegmentWriter, physical_name,
+};
 pub use snapshot::{SegmentRef, Snapshot};
 pub use warehouse::Warehouse;
 
@@ -116,7 +118,11 @@ impl Store {
             seam,
             objects: Arc::new(CheckedObjects::new(objects)),
             index,
-            writer: Mutex::new(Writer { log, dirty: false, doomed: Vec::new() }),
+            writer: Mutex::new(Writer {
+                log,
+                dirty: false,
+                doomed: Vec::new(),
+            }),
             pending: RwLock::default(),
             segments: AtomicU64::new(counters.segments),
             nodes: AtomicU64::new(counters.nodes),
@@ -149,7 +155,9 @@ impl Store {
 
     /// The record at `key`, which another record says is there.
     pub fn require<R: Record>(&self, key: &Key) -> Result<R, StoreError> {
-        self.get(key)?.ok_or_else(|| StoreError::MissingRecord { key: key.to_string() })
+        self.get(key)?.ok_or_else(|| StoreError::MissingRecord {
+            key: key.to_string(),
+        })
     }
 
     /// Visits the records of a range. Makes the pending group durable first, as its result will be shown.
@@ -180,14 +188,20 @@ impl Store {
     /// # Errors
     /// `Conflict` where something the batch was planned against has moved; `Poisoned` after a failed
     /// write. Nothing has changed then.
-    pub fn commit(&self, mut batch: Batch<'_>, info: CommitInfo) -> Result<CommitNumber, StoreError> {
+    pub fn commit(
+        &self,
+        mut batch: Batch<'_>,
+        info: CommitInfo,
+    ) -> Result<CommitNumber, StoreError> {
         let mut writer = self.lock_writer();
         if self.poisoned.load(Ordering::Relaxed) {
             return Err(StoreError::Poisoned);
         }
         for (key, expected) in batch.expected() {
             if self.checksum_at(key)? != *expected {
-                return Err(StoreError::Conflict { key: key.to_string() });
+                return Err(StoreError::Conflict {
+                    key: key.to_string(),
+                });
             }
         }
         let objects = self.objects_made.load(Ordering::Relaxed) + batch.objects_in_batch();
@@ -208,7 +222,12 @@ impl Store {
         writer.doomed.extend(batch.committed());
         self.objects_made.store(objects, Ordering::Relaxed);
         let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
-        pending.extend(frame.changes.into_iter().map(|change| (change.key, change.value)));
+        pending.extend(
+            frame
+                .changes
+                .into_iter()
+                .map(|change| (change.key, change.value)),
+        );
         Ok(place.commit)
     }
 
@@ -219,18 +238,32 @@ impl Store {
     /// the group are there is only known then.
     pub fn sync(&self) -> Result<(), StoreError> {
         let mut writer = self.lock_writer();
-        if self.pending.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self
+            .pending
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+        {
             return Ok(());
         }
         if let Err(error) = writer.log.sync() {
             self.poisoned.store(true, Ordering::Relaxed);
-            self.pending.write().unwrap_or_else(PoisonError::into_inner).clear();
+            self.pending
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
             return Err(error);
         }
         writer.dirty = true;
         let changes: Vec<Change> = {
             let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
-            pending.iter().map(|(key, value)| Change { key: key.clone(), value: value.clone() }).collect()
+            pending
+                .iter()
+                .map(|(key, value)| Change {
+                    key: key.clone(),
+                    value: value.clone(),
+                })
+                .collect()
         };
         let position = recovery::position(writer.log.base(), writer.log.place());
         if self.index.apply(&changes, position).is_err() {
@@ -238,7 +271,10 @@ impl Store {
             self.poisoned.store(true, Ordering::Relaxed);
             return Ok(());
         }
-        self.pending.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.pending
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let doomed = std::mem::take(&mut writer.doomed);
         self.rewrite_log_if_grown(&mut writer);
         drop(writer);
@@ -251,13 +287,19 @@ impl Store {
     }
 
     fn note(&self, notice: String) {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+        self.notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(notice);
     }
 
     /// Syncs, closes the index in order and returns the last commit; `None` where a write had failed.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
         let synced = self.sync();
-        let writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let writer = self
+            .writer
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if self.poisoned.load(Ordering::Relaxed) {
             return synced.map(|()| None);
         }
@@ -302,13 +344,26 @@ impl Store {
         let (row_count, bytes) = segment::encode_inline(&rows);
         let size_bytes = bytes.len() as u64;
         NewSegment {
-            reference: SegmentRef { id, row_count, size_bytes, inline: true },
-            record: SegmentRecord { row_count, size_bytes, body: Body::Inline(bytes.into()) },
+            reference: SegmentRef {
+                id,
+                row_count,
+                size_bytes,
+                inline: true,
+            },
+            record: SegmentRecord {
+                row_count,
+                size_bytes,
+                body: Body::Inline(bytes.into()),
+            },
         }
     }
 
     /// Makes one segment of merged rows: inline, or a file where they have grown too large.
-    fn write_merged(&self, batch: &mut Batch<'_>, rows: segment::InlineRows) -> Result<NewSegment, StoreError> {
+    fn write_merged(
+        &self,
+        batch: &mut Batch<'_>,
+        rows: segment::InlineRows,
+    ) -> Result<NewSegment, StoreError> {
         let mut writer = batch.segment_writer();
         writer.write(rows.into_batch().map_err(|reason| StoreError::Segment {
             action: "merge into",
@@ -330,32 +385,65 @@ impl Store {
         let name = segment::file_name(id);
         let path = self.dir.join("data").join(&name);
         let size_bytes = bytes.len() as u64;
-        let block_checksums = bytes.chunks(segment::BLOCK_BYTES as usize).map(crc32c::crc32c).collect();
-        futures::executor::block_on(self.objects.put(&name.into(), bytes.into())).map_err(|error| {
-            io_error("write", &path)(std::io::Error::other(error.to_string()))
-        })?;
-        self.seam.disk.sync_file(&path).map_err(io_error("sync", &path))?;
+        let block_checksums = bytes
+            .chunks(segment::BLOCK_BYTES as usize)
+            .map(crc32c::crc32c)
+            .collect();
+        futures::executor::block_on(self.objects.put(&name.into(), bytes.into()))
+            .map_err(|error| io_error("write", &path)(std::io::Error::other(error.to_string())))?;
+        self.seam
+            .disk
+            .sync_file(&path)
+            .map_err(io_error("sync", &path))?;
         Ok(NewSegment {
-            reference: SegmentRef { id, row_count, size_bytes, inline: false },
-            record: SegmentRecord { row_count, size_bytes, body: Body::Parquet { block_checksums, columns } },
+            reference: SegmentRef {
+                id,
+                row_count,
+                size_bytes,
+                inline: false,
+            },
+            record: SegmentRecord {
+                row_count,
+                size_bytes,
+                body: Body::Parquet {
+                    block_checksums,
+                    columns,
+                },
+            },
         })
     }
 
     fn sync_data_dir(&self) -> Result<(), StoreError> {
         let data = self.dir.join("data");
-        self.seam.disk.sync_dir(&data).map_err(io_error("sync", &data))
+        self.seam
+            .disk
+            .sync_dir(&data)
+            .map_err(io_error("sync", &data))
     }
 
     /// Removes files that no commit will name. What cannot be removed is an orphan, which opening removes.
     fn discard_files(&self, files: &[SegmentId]) {
         for id in files {
-            let _ = self.seam.disk.remove(&self.dir.join("data").join(segment::file_name(*id)));
+            let _ = self
+                .seam
+                .disk
+                .remove(&self.dir.join("data").join(segment::file_name(*id)));
         }
     }
 
     /// Makes a data file readable for `owner` and returns its path inside [`Store::objects`].
-    pub fn expose_file(&self, id: SegmentId, record: &SegmentRecord, owner: &str) -> Option<String> {
-        let Body::Parquet { block_checksums, .. } = &record.body else { return None };
+    pub fn expose_file(
+        &self,
+        id: SegmentId,
+        record: &SegmentRecord,
+        owner: &str,
+    ) -> Option<String> {
+        let Body::Parquet {
+            block_checksums, ..
+        } = &record.body
+        else {
+            return None;
+        };
         let name = segment::file_name(id);
         let expected = objects::Expected {
             id,
@@ -370,13 +458,18 @@ impl Store {
     /// Finishes deletions that a crash cut short.
     fn finish_deletions(&self) -> Result<(), StoreError> {
         let mut doomed = Vec::new();
-        self.index.scan(&KeyRange::doomed(), Order::Ascending, &mut |key, _| {
-            if let Some(Key::Doomed(id)) = Key::decode(key) {
-                doomed.push(id);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if doomed.is_empty() { Ok(()) } else { self.delete_files(&doomed) }
+        self.index
+            .scan(&KeyRange::doomed(), Order::Ascending, &mut |key, _| {
+                if let Some(Key::Doomed(id)) = Key::decode(key) {
+                    doomed.push(id);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        if doomed.is_empty() {
+            Ok(())
+        } else {
+            self.delete_files(&doomed)
+        }
     }
 
     /// Deletes files whose removal is committed, then clears the list of them.
@@ -385,11 +478,18 @@ impl Store {
         for id in doomed {
             let path = self.dir.join("data").join(segment::file_name(*id));
             if self.seam.disk.exists(&path) {
-                self.seam.disk.remove(&path).map_err(io_error("remove", &path))?;
+                self.seam
+                    .disk
+                    .remove(&path)
+                    .map_err(io_error("remove", &path))?;
             }
             batch.remove(&Key::Doomed(*id));
         }
-        let info = CommitInfo { committed_ms: 0, user: String::new(), statement: String::new() };
+        let info = CommitInfo {
+            committed_ms: 0,
+            user: String::new(),
+            statement: String::new(),
+        };
         self.commit(batch, info).map(drop)
     }
 
@@ -430,21 +530,36 @@ impl Store {
 
     fn write_base(&self, dir: &Path, place: log::Place) -> Result<(), StoreError> {
         let Some(applied) = self.index.applied()? else {
-            return Err(StoreError::MissingRecord { key: "applied position".into() });
+            return Err(StoreError::MissingRecord {
+                key: "applied position".into(),
+            });
         };
         Log::create(&*self.seam.disk, dir, place.commit, place.chain)?;
-        let end = base::BaseEnd { commit: place.commit, chain: place.chain, digest: applied.digest };
+        let end = base::BaseEnd {
+            commit: place.commit,
+            chain: place.chain,
+            digest: applied.digest,
+        };
         base::write(&*self.seam.disk, dir, &*self.index, end)
     }
 
-    fn change_log(&self, writer: &mut Writer, dir: &Path, base: CommitNumber) -> Result<(), StoreError> {
+    fn change_log(
+        &self,
+        writer: &mut Writer,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<(), StoreError> {
         let old = writer.log.base();
         writer.log = Log::open(&self.seam.disk, dir, base)?;
-        self.index.apply(&[], recovery::position(base, writer.log.place()))?;
+        self.index
+            .apply(&[], recovery::position(base, writer.log.place()))?;
         for name in [log::frames_name(old), base::base_name(old)] {
             let path = dir.join(name);
             if self.seam.disk.exists(&path) {
-                self.seam.disk.remove(&path).map_err(io_error("remove", &path))?;
+                self.seam
+                    .disk
+                    .remove(&path)
+                    .map_err(io_error("remove", &path))?;
             }
         }
         Ok(())

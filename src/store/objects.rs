@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
     Attributes, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -40,16 +41,27 @@ pub struct CheckedObjects {
 
 impl CheckedObjects {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, expected: RwLock::default() }
+        Self {
+            inner,
+            expected: RwLock::default(),
+        }
     }
 
     /// Makes a file readable, under the checksums it was committed with.
     pub(crate) fn expect(&self, path: Path, expected: Expected) {
-        let mut map = self.expected.write().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self
+            .expected
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         map.insert(path, Arc::new(expected));
     }
 
-    async fn checked(&self, expected: &Expected, location: &Path, range: Range<u64>) -> Result<GetResult> {
+    async fn checked(
+        &self,
+        expected: &Expected,
+        location: &Path,
+        range: Range<u64>,
+    ) -> Result<GetResult> {
         let first = range.start / BLOCK_BYTES;
         let until = (range.end.div_ceil(BLOCK_BYTES) * BLOCK_BYTES).min(expected.size_bytes);
         let aligned = first * BLOCK_BYTES..until;
@@ -61,7 +73,10 @@ impl CheckedObjects {
                 reason,
             }),
         };
-        let options = GetOptions { range: Some(GetRange::Bounded(aligned.clone())), ..GetOptions::default() };
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(aligned.clone())),
+            ..GetOptions::default()
+        };
         let result = match self.inner.get_opts(location, options).await {
             Ok(result) => result,
             Err(Error::NotFound { .. }) => return Err(corrupt("its file is missing".into())),
@@ -70,12 +85,17 @@ impl CheckedObjects {
         let meta = result.meta.clone();
         if meta.size != expected.size_bytes {
             let found = meta.size;
-            return Err(corrupt(format!("its file has {found} bytes instead of {}", expected.size_bytes)));
+            return Err(corrupt(format!(
+                "its file has {found} bytes instead of {}",
+                expected.size_bytes
+            )));
         }
         let bytes = result.bytes().await?;
         for (number, block) in (first..).zip(bytes.chunks(BLOCK_BYTES as usize)) {
             if expected.block_checksums.get(number as usize) != Some(&crc32c::crc32c(block)) {
-                return Err(corrupt(format!("the checksum of block {number} does not match")));
+                return Err(corrupt(format!(
+                    "the checksum of block {number} does not match"
+                )));
             }
         }
         let start = (range.start - aligned.start) as usize;
@@ -97,7 +117,12 @@ impl fmt::Display for CheckedObjects {
 
 #[async_trait]
 impl ObjectStore for CheckedObjects {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
         self.inner.put_opts(location, payload, opts).await
     }
 
@@ -110,8 +135,15 @@ impl ObjectStore for CheckedObjects {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let known = self.expected.read().unwrap_or_else(PoisonError::into_inner).get(location).cloned();
-        let Some(expected) = known else { return self.inner.get_opts(location, options).await };
+        let known = self
+            .expected
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(location)
+            .cloned();
+        let Some(expected) = known else {
+            return self.inner.get_opts(location, options).await;
+        };
         if options.head {
             return self.inner.get_opts(location, options).await;
         }
@@ -128,7 +160,10 @@ impl ObjectStore for CheckedObjects {
         self.checked(&expected, location, range).await
     }
 
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         self.inner.delete_stream(locations)
     }
 

@@ -26,7 +26,11 @@ use crate::ids::CommitNumber;
 const REPLAY_GROUP: usize = 4000;
 
 /// Opens the store in `dir`.
-pub(crate) fn open(dir: &Path, seam: Arc<Seam>, last_owner: LastOwner) -> Result<Store, StoreError> {
+pub(crate) fn open(
+    dir: &Path,
+    seam: Arc<Seam>,
+    last_owner: LastOwner,
+) -> Result<Store, StoreError> {
     let log_dir = dir.join("log");
     let base = find_base(&seam, &log_dir)?;
     let mut notices = Vec::new();
@@ -34,7 +38,11 @@ pub(crate) fn open(dir: &Path, seam: Arc<Seam>, last_owner: LastOwner) -> Result
 
     let catalog = dir.join("catalog");
     let existed = seam.disk.exists(&catalog);
-    let opened = if existed { open_index(&seam, &catalog, last_owner, &mut notices)? } else { None };
+    let opened = if existed {
+        open_index(&seam, &catalog, last_owner, &mut notices)?
+    } else {
+        None
+    };
     let in_step = match &opened {
         Some((_, applied)) => stand_at(&seam, &log_dir, &mut log, applied)?,
         None => false,
@@ -52,7 +60,9 @@ pub(crate) fn open(dir: &Path, seam: Arc<Seam>, last_owner: LastOwner) -> Result
                 drop(index);
             }
             if existed {
-                seam.disk.remove_dir(&catalog).map_err(io_error("remove", &catalog))?;
+                seam.disk
+                    .remove_dir(&catalog)
+                    .map_err(io_error("remove", &catalog))?;
             }
             log = Log::open(&seam.disk, &log_dir, base)?;
             rebuild(&seam, &log_dir, &catalog, &mut log, witnessed)?
@@ -72,7 +82,11 @@ pub(crate) fn open(dir: &Path, seam: Arc<Seam>, last_owner: LastOwner) -> Result
 fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
     let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
     let number = |name: &str, prefix: &str| name.strip_prefix(prefix)?.parse::<u64>().ok();
-    let base = names.iter().filter_map(|name| number(name, "base-")).max().unwrap_or(0);
+    let base = names
+        .iter()
+        .filter_map(|name| number(name, "base-"))
+        .max()
+        .unwrap_or(0);
     let base = CommitNumber(base);
     let frames = frames_name(base);
     if !names.contains(&frames) {
@@ -123,10 +137,15 @@ fn open_index(
 
 /// Compares the digest the index carries with its records.
 fn is_sound(index: &dyn Index, applied: Option<Applied>) -> Result<bool, StoreError> {
-    let Some(applied) = applied else { return Ok(false) };
+    let Some(applied) = applied else {
+        return Ok(false);
+    };
     let mut digest = Digest::default();
     let mut sound = true;
-    let everything = KeyRange { from: Vec::new(), until: vec![0xFF] };
+    let everything = KeyRange {
+        from: Vec::new(),
+        until: vec![0xFF],
+    };
     index.scan(&everything, Order::Ascending, &mut |key, value| {
         sound &= codec::is_sound(key, value);
         digest.add(key, value, value.len());
@@ -136,7 +155,12 @@ fn is_sound(index: &dyn Index, applied: Option<Applied>) -> Result<bool, StoreEr
 }
 
 /// Moves the log behind the last applied frame; false where that frame is not in the log.
-fn stand_at(seam: &Seam, log_dir: &Path, log: &mut Log, applied: &Applied) -> Result<bool, StoreError> {
+fn stand_at(
+    seam: &Seam,
+    log_dir: &Path,
+    log: &mut Log,
+    applied: &Applied,
+) -> Result<bool, StoreError> {
     if applied.base == log.base() {
         return log.seek(Place {
             commit: applied.commit,
@@ -161,7 +185,12 @@ fn witness(applied: Option<Applied>, last_owner: LastOwner) -> CommitNumber {
 }
 
 /// Cuts a torn tail; refuses where what is torn had been acknowledged.
-fn settle_tail(log: &mut Log, tail: Tail, witnessed: CommitNumber, log_dir: &Path) -> Result<(), StoreError> {
+fn settle_tail(
+    log: &mut Log,
+    tail: Tail,
+    witnessed: CommitNumber,
+    log_dir: &Path,
+) -> Result<(), StoreError> {
     if tail == Tail::Clean {
         return Ok(());
     }
@@ -230,7 +259,9 @@ fn rebuild(
         let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
             index.apply(&changes, position(base, begin))
         })?;
-        let digest = index.applied()?.map_or(Digest::default(), |applied| applied.digest);
+        let digest = index
+            .applied()?
+            .map_or(Digest::default(), |applied| applied.digest);
         if end.chain != begin.chain || end.digest != digest {
             return Err(StoreError::CorruptLog {
                 path: log_dir.join(base::base_name(base)),

@@ -54,7 +54,11 @@ pub struct Seam {
 impl Seam {
     /// Real files, local data folder, sled.
     pub fn real() -> Self {
-        Self { disk: Arc::new(RealDisk), objects: local_objects, index: super::sled::open }
+        Self {
+            disk: Arc::new(RealDisk),
+            objects: local_objects,
+            index: super::sled::open,
+        }
     }
 }
 
@@ -91,7 +95,12 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -126,7 +135,10 @@ impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.0.read_at(&mut buffer[filled..], offset + filled as u64) {
+            match self
+                .0
+                .read_at(&mut buffer[filled..], offset + filled as u64)
+            {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -151,10 +163,14 @@ pub(crate) fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result
     if disk.exists(&staged) {
         disk.remove(&staged).map_err(io_error("remove", &staged))?;
     }
-    let file = disk.open(&staged, true).map_err(io_error("create", &staged))?;
-    file.write_at(bytes, 0).map_err(io_error("write", &staged))?;
+    let file = disk
+        .open(&staged, true)
+        .map_err(io_error("create", &staged))?;
+    file.write_at(bytes, 0)
+        .map_err(io_error("write", &staged))?;
     file.sync_data().map_err(io_error("sync", &staged))?;
-    disk.rename(&staged, path).map_err(io_error("rename", &staged))?;
+    disk.rename(&staged, path)
+        .map_err(io_error("rename", &staged))?;
     let parent = path.parent().expect("a file of the warehouse has a folder");
     disk.sync_dir(parent).map_err(io_error("sync", parent))
 }

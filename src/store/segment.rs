@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
-    Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
-    StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch,
+    RecordBatchOptions, StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType, TimestampNanosecondType,
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+    TimestampNanosecondType,
 };
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::Compression;
@@ -91,7 +92,9 @@ pub struct NewSegment {
 impl SegmentRecord {
     /// The rows, where they are inline.
     pub(crate) fn inline_rows(&self, id: SegmentId) -> Result<Option<InlineRows>, StoreError> {
-        let Body::Inline(bytes) = &self.body else { return Ok(None) };
+        let Body::Inline(bytes) = &self.body else {
+            return Ok(None);
+        };
         let decoded = bincode::serde::decode_from_slice::<InlineRows, _>(bytes, bincode_config());
         let (rows, _) = decoded.map_err(|error| StoreError::Segment {
             action: "decode",
@@ -103,8 +106,16 @@ impl SegmentRecord {
 
     /// The rows of an inline segment as one batch; `None` for a Parquet segment.
     pub fn inline_batch(&self, id: SegmentId) -> Result<Option<RecordBatch>, StoreError> {
-        let Some(rows) = self.inline_rows(id)? else { return Ok(None) };
-        rows.into_batch().map(Some).map_err(|reason| StoreError::Segment { action: "decode", id, reason })
+        let Some(rows) = self.inline_rows(id)? else {
+            return Ok(None);
+        };
+        rows.into_batch()
+            .map(Some)
+            .map_err(|reason| StoreError::Segment {
+                action: "decode",
+                id,
+                reason,
+            })
     }
 }
 
@@ -114,7 +125,10 @@ pub fn physical_name(column: u32) -> String {
 }
 
 fn column_id(physical_name: &str) -> u32 {
-    physical_name.strip_prefix('c').and_then(|id| id.parse().ok()).expect("segments name columns c<id>")
+    physical_name
+        .strip_prefix('c')
+        .and_then(|id| id.parse().ok())
+        .expect("segments name columns c<id>")
 }
 
 pub(crate) fn file_name(id: SegmentId) -> String {
@@ -122,7 +136,9 @@ pub(crate) fn file_name(id: SegmentId) -> String {
 }
 
 pub(crate) fn id_of_file(name: &str) -> Option<SegmentId> {
-    u64::from_str_radix(name.strip_suffix(".parquet")?, 16).ok().map(SegmentId)
+    u64::from_str_radix(name.strip_suffix(".parquet")?, 16)
+        .ok()
+        .map(SegmentId)
 }
 
 /// Rows as they are stored inside a record, column by column.
@@ -160,9 +176,15 @@ impl InlineRows {
     pub(crate) fn from_batch(batch: &RecordBatch) -> Result<Self, String> {
         let fields = batch.schema_ref().fields();
         let columns = fields.iter().zip(batch.columns()).map(|(field, array)| {
-            Ok(InlineColumn { id: column_id(field.name()), values: InlineValues::from_array(array)? })
+            Ok(InlineColumn {
+                id: column_id(field.name()),
+                values: InlineValues::from_array(array)?,
+            })
         });
-        Ok(Self { row_count: batch.num_rows() as u64, columns: columns.collect::<Result<_, String>>()? })
+        Ok(Self {
+            row_count: batch.num_rows() as u64,
+            columns: columns.collect::<Result<_, String>>()?,
+        })
     }
 
     pub(crate) fn into_batch(self) -> Result<RecordBatch, String> {
@@ -170,7 +192,11 @@ impl InlineRows {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in self.columns {
             let array = column.values.into_array()?;
-            fields.push(Field::new(physical_name(column.id), array.data_type().clone(), true));
+            fields.push(Field::new(
+                physical_name(column.id),
+                array.data_type().clone(),
+                true,
+            ));
             arrays.push(array);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.row_count as usize));
@@ -181,7 +207,11 @@ impl InlineRows {
     /// Adds the rows of `other`; false, and nothing added, where the columns differ.
     pub(crate) fn append(&mut self, other: InlineRows) -> bool {
         let same = self.columns.len() == other.columns.len()
-            && self.columns.iter().zip(&other.columns).all(|(a, b)| a.id == b.id && a.values.same_type(&b.values));
+            && self
+                .columns
+                .iter()
+                .zip(&other.columns)
+                .all(|(a, b)| a.id == b.id && a.values.same_type(&b.values));
         if !same {
             return false;
         }
@@ -212,15 +242,27 @@ impl InlineValues {
             DataType::Decimal128(precision, scale) => {
                 Self::Decimal(*precision, *scale, collect!(array, Decimal128Type))
             }
-            DataType::Utf8View => {
-                Self::Text(array.as_string_view().iter().map(|v| v.map(str::to_owned)).collect())
-            }
-            DataType::BinaryView => {
-                Self::Binary(array.as_binary_view().iter().map(|v| v.map(|b| ByteBuf::from(b.to_vec()))).collect())
-            }
+            DataType::Utf8View => Self::Text(
+                array
+                    .as_string_view()
+                    .iter()
+                    .map(|v| v.map(str::to_owned))
+                    .collect(),
+            ),
+            DataType::BinaryView => Self::Binary(
+                array
+                    .as_binary_view()
+                    .iter()
+                    .map(|v| v.map(|b| ByteBuf::from(b.to_vec())))
+                    .collect(),
+            ),
             DataType::Date32 => Self::Date(collect!(array, Date32Type)),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => Self::Millis(collect!(array, TimestampMillisecondType)),
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => Self::Nanos(collect!(array, TimestampNanosecondType)),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                Self::Millis(collect!(array, TimestampMillisecondType))
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                Self::Nanos(collect!(array, TimestampNanosecondType))
+            }
             other => return Err(format!("no storage for {other}")),
         })
     }
@@ -240,12 +282,19 @@ impl InlineValues {
                     .map_err(|error| error.to_string())?,
             ),
             Self::Text(values) => Arc::new(values.into_iter().collect::<StringViewArray>()),
-            Self::Binary(values) => {
-                Arc::new(values.into_iter().map(|v| v.map(ByteBuf::into_vec)).collect::<BinaryViewArray>())
-            }
+            Self::Binary(values) => Arc::new(
+                values
+                    .into_iter()
+                    .map(|v| v.map(ByteBuf::into_vec))
+                    .collect::<BinaryViewArray>(),
+            ),
             Self::Date(values) => Arc::new(Date32Array::from(values)),
-            Self::Millis(values) => Arc::new(TimestampMillisecondArray::from(values).with_timezone("UTC")),
-            Self::Nanos(values) => Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC")),
+            Self::Millis(values) => {
+                Arc::new(TimestampMillisecondArray::from(values).with_timezone("UTC"))
+            }
+            Self::Nanos(values) => {
+                Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC"))
+            }
         })
     }
 
@@ -288,7 +337,14 @@ pub struct SegmentWriter<'a> {
 
 impl<'a> SegmentWriter<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, held: Vec::new(), held_bytes: 0, file: None, finished: Vec::new(), files: Vec::new() }
+        Self {
+            store,
+            held: Vec::new(),
+            held_bytes: 0,
+            file: None,
+            finished: Vec::new(),
+            files: Vec::new(),
+        }
     }
 
     /// Adds rows. `batch` has physical column names and storage types.
@@ -316,11 +372,18 @@ impl<'a> SegmentWriter<'a> {
             let mut rows: Option<InlineRows> = None;
             for batch in std::mem::take(&mut self.held) {
                 let id = SegmentId(0);
-                let more = InlineRows::from_batch(&batch)
-                    .map_err(|reason| StoreError::Segment { action: "encode", id, reason })?;
+                let more =
+                    InlineRows::from_batch(&batch).map_err(|reason| StoreError::Segment {
+                        action: "encode",
+                        id,
+                        reason,
+                    })?;
                 match &mut rows {
                     None => rows = Some(more),
-                    Some(rows) => assert!(rows.append(more), "all batches of one statement have one schema"),
+                    Some(rows) => assert!(
+                        rows.append(more),
+                        "all batches of one statement have one schema"
+                    ),
                 }
             }
             let rows = rows.expect("at least one batch was held");
@@ -329,7 +392,10 @@ impl<'a> SegmentWriter<'a> {
         if !self.files.is_empty() {
             self.store.sync_data_dir()?;
         }
-        Ok((std::mem::take(&mut self.finished), std::mem::take(&mut self.files)))
+        Ok((
+            std::mem::take(&mut self.finished),
+            std::mem::take(&mut self.files),
+        ))
     }
 
     fn write_file(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -354,7 +420,9 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn close_file(&mut self) -> Result<(), StoreError> {
-        let Some((mut writer, row_count)) = self.file.take() else { return Ok(()) };
+        let Some((mut writer, row_count)) = self.file.take() else {
+            return Ok(());
+        };
         let id = self.store.next_segment();
         let failed = |error: datafusion::parquet::errors::ParquetError| StoreError::Segment {
             action: "encode",
@@ -364,7 +432,9 @@ impl<'a> SegmentWriter<'a> {
         let metadata = writer.finish().map_err(failed)?;
         let bytes = writer.into_inner().map_err(failed)?;
         self.files.push(id);
-        let segment = self.store.put_file(id, bytes, row_count, column_statistics(&metadata))?;
+        let segment = self
+            .store
+            .put_file(id, bytes, row_count, column_statistics(&metadata))?;
         self.finished.push(segment);
         Ok(())
     }
@@ -391,8 +461,18 @@ fn parquet_writer(
 fn payload_bytes(batch: &RecordBatch) -> usize {
     let rows = batch.num_rows();
     let column = |array: &ArrayRef| match array.data_type() {
-        DataType::Utf8View => array.as_string_view().iter().flatten().map(|v| v.len() + 2).sum(),
-        DataType::BinaryView => array.as_binary_view().iter().flatten().map(|v| v.len() + 2).sum(),
+        DataType::Utf8View => array
+            .as_string_view()
+            .iter()
+            .flatten()
+            .map(|v| v.len() + 2)
+            .sum(),
+        DataType::BinaryView => array
+            .as_binary_view()
+            .iter()
+            .flatten()
+            .map(|v| v.len() + 2)
+            .sum(),
         other => rows * (other.primitive_width().unwrap_or(1) + 1),
     };
     rows + batch.columns().iter().map(column).sum::<usize>()
@@ -401,7 +481,10 @@ fn payload_bytes(batch: &RecordBatch) -> usize {
 /// Smallest and largest values over the row groups of a file, where they are exact.
 fn column_statistics(metadata: &ParquetMetaData) -> Vec<ColumnStatistics> {
     let columns = metadata.file_metadata().schema_descr().columns();
-    let of_column = |(number, column): (usize, &Arc<datafusion::parquet::schema::types::ColumnDescriptor>)| {
+    let of_column = |(number, column): (
+        usize,
+        &Arc<datafusion::parquet::schema::types::ColumnDescriptor>,
+    )| {
         let mut known = ColumnStatistics {
             column: column_id(column.name()),
             null_count: Some(0),
@@ -410,15 +493,29 @@ fn column_statistics(metadata: &ParquetMetaData) -> Vec<ColumnStatistics> {
         };
         for (position, group) in metadata.row_groups().iter().enumerate() {
             let Some(statistics) = group.column(number).statistics() else {
-                return ColumnStatistics { null_count: None, min: None, max: None, ..known };
+                return ColumnStatistics {
+                    null_count: None,
+                    min: None,
+                    max: None,
+                    ..known
+                };
             };
-            known.null_count = known.null_count.zip(statistics.null_count_opt()).map(|(a, b)| a + b);
+            known.null_count = known
+                .null_count
+                .zip(statistics.null_count_opt())
+                .map(|(a, b)| a + b);
             let (min, max) = bounds(statistics);
             if position == 0 {
                 (known.min, known.max) = (min, max);
             } else {
-                known.min = known.min.zip(min).map(|(a, b)| if b.is_below(&a) { b } else { a });
-                known.max = known.max.zip(max).map(|(a, b)| if a.is_below(&b) { b } else { a });
+                known.min = known
+                    .min
+                    .zip(min)
+                    .map(|(a, b)| if b.is_below(&a) { b } else { a });
+                known.max = known
+                    .max
+                    .zip(max)
+                    .map(|(a, b)| if a.is_below(&b) { b } else { a });
             }
         }
         known
@@ -432,24 +529,36 @@ fn bounds(statistics: &Statistics) -> (Option<Bound>, Option<Bound>) {
     let exact = statistics.min_is_exact() && statistics.max_is_exact();
     let text = |bytes: Option<&[u8]>| {
         let short = bytes.filter(|bytes| exact && bytes.len() <= TEXT_BOUND_MAX)?;
-        std::str::from_utf8(short).ok().map(|text| Bound::Text(text.to_owned()))
+        std::str::from_utf8(short)
+            .ok()
+            .map(|text| Bound::Text(text.to_owned()))
     };
     let float = |value: f64| (!value.is_nan()).then_some(Bound::Float(value));
     match statistics {
-        Statistics::Boolean(s) => {
-            (s.min_opt().map(|v| Bound::Boolean(*v)), s.max_opt().map(|v| Bound::Boolean(*v)))
-        }
+        Statistics::Boolean(s) => (
+            s.min_opt().map(|v| Bound::Boolean(*v)),
+            s.max_opt().map(|v| Bound::Boolean(*v)),
+        ),
         Statistics::Int32(s) => (
             s.min_opt().map(|v| Bound::Integer(i64::from(*v))),
             s.max_opt().map(|v| Bound::Integer(i64::from(*v))),
         ),
-        Statistics::Int64(s) => (s.min_opt().map(|v| Bound::Integer(*v)), s.max_opt().map(|v| Bound::Integer(*v))),
+        Statistics::Int64(s) => (
+            s.min_opt().map(|v| Bound::Integer(*v)),
+            s.max_opt().map(|v| Bound::Integer(*v)),
+        ),
         Statistics::Float(s) => (
             s.min_opt().and_then(|v| float(f64::from(*v))),
             s.max_opt().and_then(|v| float(f64::from(*v))),
         ),
-        Statistics::Double(s) => (s.min_opt().and_then(|v| float(*v)), s.max_opt().and_then(|v| float(*v))),
-        Statistics::ByteArray(_) => (text(statistics.min_bytes_opt()), text(statistics.max_bytes_opt())),
+        Statistics::Double(s) => (
+            s.min_opt().and_then(|v| float(*v)),
+            s.max_opt().and_then(|v| float(*v)),
+        ),
+        Statistics::ByteArray(_) => (
+            text(statistics.min_bytes_opt()),
+            text(statistics.max_bytes_opt()),
+        ),
         Statistics::Int96(_) | Statistics::FixedLenByteArray(_) => (None, None),
     }
 }
@@ -469,5 +578,8 @@ impl Bound {
 /// The number of rows and their bytes inside a record.
 pub(crate) fn encode_inline(rows: &InlineRows) -> (u64, Vec<u8>) {
     let bytes = bincode::serde::encode_to_vec(rows, bincode_config());
-    (rows.row_count, bytes.expect("writing a plain struct into memory does not fail"))
+    (
+        rows.row_count,
+        bytes.expect("writing a plain struct into memory does not fail"),
+    )
 }

@@ -10,7 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional, TransactionalTree};
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
+};
 use sled::{IVec, Tree};
 
 use super::codec;
@@ -58,14 +60,20 @@ pub fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreErr
 }
 
 /// Runs an engine call, turning its error or its panic into a [`StoreError`].
-fn guarded<T>(action: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+fn guarded<T>(
+    action: &'static str,
+    call: impl FnOnce() -> sled::Result<T>,
+) -> Result<T, StoreError> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let outcome = catch_unwind(AssertUnwindSafe(call));
     std::panic::set_hook(hook);
     match outcome {
         Ok(result) => result.map_err(|error| failure(action, &error)),
-        Err(_) => Err(StoreError::Index { action, reason: "it is damaged".into() }),
+        Err(_) => Err(StoreError::Index {
+            action,
+            reason: "it is damaged".into(),
+        }),
     }
 }
 
@@ -83,10 +91,15 @@ type Step<T> = Result<T, ConflictableTransactionError<StoreError>>;
 
 impl SledIndex {
     fn whole_value(&self, key: &[u8], value: IVec) -> Result<Vec<u8>, StoreError> {
-        let Some(count) = chunk_count(&value) else { return Ok(value.to_vec()) };
+        let Some(count) = chunk_count(&value) else {
+            return Ok(value.to_vec());
+        };
         let mut whole = Vec::new();
         for number in 0..count {
-            let chunk = self.chunks.get(chunk_key(key, number)).map_err(|e| failure("read", &e))?;
+            let chunk = self
+                .chunks
+                .get(chunk_key(key, number))
+                .map_err(|e| failure("read", &e))?;
             whole.extend_from_slice(&chunk.ok_or_else(|| StoreError::CorruptRecord {
                 key: super::keys::describe(key),
                 reason: format!("chunk {number} is missing"),
@@ -97,7 +110,12 @@ impl SledIndex {
 }
 
 /// Puts one value, cut into chunks where it is large; returns what stood there before.
-fn put(records: &TransactionalTree, chunks: &TransactionalTree, key: &[u8], value: &[u8]) -> Step<Option<IVec>> {
+fn put(
+    records: &TransactionalTree,
+    chunks: &TransactionalTree,
+    key: &[u8],
+    value: &[u8],
+) -> Step<Option<IVec>> {
     if value.len() <= VALUE_MAX {
         return Ok(records.insert(key, value)?);
     }
@@ -126,7 +144,9 @@ fn chunk_count(value: &[u8]) -> Option<u32> {
     if value.len() != STUB_LENGTH || value[0] != STUB_MAGIC {
         return None;
     }
-    Some(u32::from_le_bytes([value[12], value[13], value[14], value[15]]))
+    Some(u32::from_le_bytes([
+        value[12], value[13], value[14], value[15],
+    ]))
 }
 
 fn whole_length(value: &[u8]) -> usize {
@@ -150,11 +170,18 @@ impl Index for SledIndex {
         }
     }
 
-    fn scan(&self, range: &KeyRange, order: Order, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
         if range.from >= range.until {
             return Ok(());
         }
-        let mut entries = self.records.range::<&[u8], _>(&range.from[..]..&range.until[..]);
+        let mut entries = self
+            .records
+            .range::<&[u8], _>(&range.from[..]..&range.until[..]);
         while let Some(entry) = match order {
             Order::Ascending => entries.next(),
             Order::Descending => entries.next_back(),
@@ -168,7 +195,9 @@ impl Index for SledIndex {
     }
 
     fn apply(&self, changes: &[Change], position: Applied) -> Result<(), StoreError> {
-        let before = self.applied()?.map_or(Digest::default(), |applied| applied.digest);
+        let before = self
+            .applied()?
+            .map_or(Digest::default(), |applied| applied.digest);
         let trees = (&self.records, &self.chunks, &self.meta);
         let outcome = trees.transaction(|(records, chunks, meta)| {
             let mut digest = before;
@@ -176,7 +205,11 @@ impl Index for SledIndex {
                 let (old, kept) = match value {
                     Some(value) => {
                         digest.add(key, value, value.len());
-                        let kept = if value.len() > VALUE_MAX { value.len().div_ceil(VALUE_MAX) } else { 0 };
+                        let kept = if value.len() > VALUE_MAX {
+                            value.len().div_ceil(VALUE_MAX)
+                        } else {
+                            0
+                        };
                         (put(records, chunks, key, value)?, kept as u32)
                     }
                     None => (records.remove(&key[..])?, 0),
@@ -197,7 +230,11 @@ impl Index for SledIndex {
     }
 
     fn applied(&self) -> Result<Option<Applied>, StoreError> {
-        match self.meta.get(APPLIED_KEY).map_err(|e| failure("read", &e))? {
+        match self
+            .meta
+            .get(APPLIED_KEY)
+            .map_err(|e| failure("read", &e))?
+        {
             Some(value) => codec::decode(APPLIED_KEY, &value).map(Some),
             None => Ok(None),
         }

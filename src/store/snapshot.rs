@@ -72,7 +72,12 @@ impl Snapshot {
     }
 
     /// The snapshot with `added` behind its segments, which are written to `batch`.
-    pub fn append(mut self, store: &Store, batch: &mut Batch, added: Vec<NewSegment>) -> Result<Self, StoreError> {
+    pub fn append(
+        mut self,
+        store: &Store,
+        batch: &mut Batch,
+        added: Vec<NewSegment>,
+    ) -> Result<Self, StoreError> {
         for segment in added {
             self.row_count += segment.reference.row_count;
             self.size_bytes += segment.reference.size_bytes;
@@ -82,7 +87,13 @@ impl Snapshot {
             if self.tail.len() > TAIL_MAX {
                 let id = store.next_node();
                 let segments = self.tail.drain(..NODE_LENGTH).collect();
-                batch.put(&Key::Node(id), &Node { previous: self.nodes.take(), segments });
+                batch.put(
+                    &Key::Node(id),
+                    &Node {
+                        previous: self.nodes.take(),
+                        segments,
+                    },
+                );
                 self.nodes = Some(id);
             }
         }
@@ -93,8 +104,18 @@ impl Snapshot {
     fn merge_small(&mut self, store: &Store, batch: &mut Batch) -> Result<(), StoreError> {
         let size_class = |segment: &SegmentRef| segment.row_count.max(1).ilog(MERGE_COUNT as u64);
         for class in 0.. {
-            let run = self.tail.iter().rev().take_while(|s| s.inline && size_class(s) <= class).count();
-            let grown = self.tail.iter().rev().take(run).any(|s| size_class(s) == class);
+            let run = self
+                .tail
+                .iter()
+                .rev()
+                .take_while(|s| s.inline && size_class(s) <= class)
+                .count();
+            let grown = self
+                .tail
+                .iter()
+                .rev()
+                .take(run)
+                .any(|s| size_class(s) == class);
             if run < MERGE_COUNT || !grown {
                 return Ok(());
             }
@@ -117,14 +138,20 @@ impl Snapshot {
 }
 
 /// One segment with the rows of `parts`; `None` where their columns differ.
-fn merge(store: &Store, batch: &mut Batch, parts: &[SegmentRef]) -> Result<Option<NewSegment>, StoreError> {
+fn merge(
+    store: &Store,
+    batch: &mut Batch,
+    parts: &[SegmentRef],
+) -> Result<Option<NewSegment>, StoreError> {
     let mut rows: Option<InlineRows> = None;
     for part in parts {
         let record: SegmentRecord = match batch.get(&Key::Segment(part.id))? {
             Some(record) => record,
             None => store.require(&Key::Segment(part.id))?,
         };
-        let Some(more) = record.inline_rows(part.id)? else { return Ok(None) };
+        let Some(more) = record.inline_rows(part.id)? else {
+            return Ok(None);
+        };
         match &mut rows {
             None => rows = Some(more),
             Some(rows) => {

@@ -43,7 +43,12 @@ impl Warehouse {
         if !check_format(&seam, &dir)? {
             create(&seam, &dir)?;
         }
-        Ok(Self { dir, seam: Arc::new(seam), lock, store: OnceLock::new() })
+        Ok(Self {
+            dir,
+            seam: Arc::new(seam),
+            lock,
+            store: OnceLock::new(),
+        })
     }
 
     /// The folder.
@@ -76,7 +81,8 @@ impl Warehouse {
                     Ok(store) => store.close()?,
                     Err(_) => None,
                 };
-                self.lock.release(closed.map_or(LastOwner::Unknown, LastOwner::Closed))
+                self.lock
+                    .release(closed.map_or(LastOwner::Unknown, LastOwner::Closed))
             }
             None => {
                 let last = self.lock.last_owner();
@@ -93,18 +99,29 @@ fn check_format(seam: &Seam, dir: &Path) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let bytes = seam.disk.read(&path).map_err(io_error("read", &path))?;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).trim_end().to_owned();
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(80)])
+        .trim_end()
+        .to_owned();
     let number = text.strip_prefix(FORMAT_WORDS);
     if number.and_then(|n| n.parse().ok()) == Some(FORMAT) {
         return Ok(true);
     }
     let found = number.map_or(text.clone(), str::to_owned);
-    Err(StoreError::UnknownFormat { path: dir.to_path_buf(), found, known: FORMAT })
+    Err(StoreError::UnknownFormat {
+        path: dir.to_path_buf(),
+        found,
+        known: FORMAT,
+    })
 }
 
 /// Refuses a folder without FORMAT that holds anything of worth.
 fn check_unused(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
-    let refuse = |reason: String| Err(StoreError::NotAWarehouse { path: dir.to_path_buf(), reason });
+    let refuse = |reason: String| {
+        Err(StoreError::NotAWarehouse {
+            path: dir.to_path_buf(),
+            reason,
+        })
+    };
     for name in seam.disk.list(dir).map_err(io_error("read", dir))? {
         if !OWN_ENTRIES.contains(&name.as_str()) && name != "FORMAT" {
             return refuse(format!("it holds {name} and no FORMAT"));
@@ -112,10 +129,19 @@ fn check_unused(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
     }
     for folder in ["log", "data"] {
         let path = dir.join(folder);
-        let names = if seam.disk.exists(&path) { seam.disk.list(&path) } else { Ok(Vec::new()) };
+        let names = if seam.disk.exists(&path) {
+            seam.disk.list(&path)
+        } else {
+            Ok(Vec::new())
+        };
         for name in names.map_err(io_error("read", &path))? {
-            let bytes = seam.disk.read(&path.join(&name)).map_err(io_error("read", &path))?;
-            let content = bytes.get(super::log::FILE_HEADER as usize..).unwrap_or_default();
+            let bytes = seam
+                .disk
+                .read(&path.join(&name))
+                .map_err(io_error("read", &path))?;
+            let content = bytes
+                .get(super::log::FILE_HEADER as usize..)
+                .unwrap_or_default();
             if folder == "data" || content.iter().any(|byte| *byte != 0) {
                 return refuse(format!("it holds {folder}/{name} but FORMAT is missing"));
             }
@@ -133,9 +159,14 @@ fn create(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
     }
     let catalog = dir.join("catalog");
     if disk.exists(&catalog) {
-        disk.remove_dir(&catalog).map_err(io_error("remove", &catalog))?;
+        disk.remove_dir(&catalog)
+            .map_err(io_error("remove", &catalog))?;
     }
     Log::create(disk, &dir.join("log"), CommitNumber(0), 0)?;
     disk.sync_dir(dir).map_err(io_error("sync", dir))?;
-    replace_file(disk, &dir.join("FORMAT"), format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes())
+    replace_file(
+        disk,
+        &dir.join("FORMAT"),
+        format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes(),
+    )
 }

@@ -29,8 +29,12 @@ pub fn find_incarnation(
     window: Window,
 ) -> Result<Option<(TableId, Table)>> {
     if let Some(id) = id {
-        let found = catalog.table(id)?.filter(|table| table.project == project && table.name == name);
-        return Ok(found.filter(|table| is_kept(table.dropped_at_ms, window)).map(|table| (id, table)));
+        let found = catalog
+            .table(id)?
+            .filter(|table| table.project == project && table.name == name);
+        return Ok(found
+            .filter(|table| is_kept(table.dropped_at_ms, window))
+            .map(|table| (id, table)));
     }
     if let Some(live) = catalog.live_table(project, name)? {
         return Ok(Some(live));
@@ -41,7 +45,13 @@ pub fn find_incarnation(
 }
 
 /// When a row stopped being current; `None` while it is.
-fn superseded_at(catalog: Catalog<'_>, id: TableId, table: &Table, lsn: Lsn, version: &Version) -> Result<Option<i64>> {
+fn superseded_at(
+    catalog: Catalog<'_>,
+    id: TableId,
+    table: &Table,
+    lsn: Lsn,
+    version: &Version,
+) -> Result<Option<i64>> {
     let next = if table.partitioned {
         let mut next = None;
         catalog.object_lsns(id, version.partition, Order::Ascending, lsn.next(), |lsn| {
@@ -66,8 +76,16 @@ fn superseded_at(catalog: Catalog<'_>, id: TableId, table: &Table, lsn: Lsn, ver
 ///
 /// # Errors
 /// A refused restore: the LSN is not listed, or its row has no content.
-pub fn exact_version(catalog: Catalog<'_>, id: TableId, table: &Table, lsn: Lsn, window: Window) -> Result<Version> {
-    let Some(version) = catalog.version(id, lsn)? else { return Err(Refusal::UnknownLsn(lsn).into()) };
+pub fn exact_version(
+    catalog: Catalog<'_>,
+    id: TableId,
+    table: &Table,
+    lsn: Lsn,
+    window: Window,
+) -> Result<Version> {
+    let Some(version) = catalog.version(id, lsn)? else {
+        return Err(Refusal::UnknownLsn(lsn).into());
+    };
     if !is_kept(superseded_at(catalog, id, table, lsn, &version)?, window) {
         return Err(Refusal::UnknownLsn(lsn).into());
     }
@@ -99,18 +117,31 @@ pub fn partition_at(
     if let Some((lsn, Some(version))) = found
         && is_kept(superseded_at(catalog, id, table, lsn, &version)?, window)
     {
-        return Ok(Chosen { lsn, version, is_later });
+        return Ok(Chosen {
+            lsn,
+            version,
+            is_later,
+        });
     }
     Err(Error::from(Refusal::NoBackup(spec.to_owned())))
 }
 
 /// The last row of a partition at or before `lsn` that has content.
-fn last_content(catalog: Catalog<'_>, id: TableId, partition: PartitionId, lsn: Lsn) -> Result<Option<(Lsn, Version)>> {
+fn last_content(
+    catalog: Catalog<'_>,
+    id: TableId,
+    partition: PartitionId,
+    lsn: Lsn,
+) -> Result<Option<(Lsn, Version)>> {
     let mut lsns = Vec::new();
     // A DROP row has no content; the row before it has.
     catalog.object_lsns(id, Some(partition), Order::Descending, lsn, |lsn| {
         lsns.push(lsn);
-        if lsns.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if lsns.len() < 2 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     })?;
     for lsn in lsns {
         let version = catalog.require_version(id, lsn)?;

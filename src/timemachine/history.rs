@@ -30,15 +30,27 @@ pub struct HistoryRow {
 pub fn listed_tables(catalog: Catalog<'_>, project: &str, window: Window) -> Result<Vec<TableRow>> {
     let live = catalog.live_tables(project)?;
     let dropped = catalog.dropped_tables(project, None)?;
-    let kept = dropped.into_iter().filter(|(_, table)| is_kept(table.dropped_at_ms, window));
-    let mut rows: Vec<TableRow> = live.into_iter().chain(kept).map(|(id, table)| TableRow { id, table }).collect();
+    let kept = dropped
+        .into_iter()
+        .filter(|(_, table)| is_kept(table.dropped_at_ms, window));
+    let mut rows: Vec<TableRow> = live
+        .into_iter()
+        .chain(kept)
+        .map(|(id, table)| TableRow { id, table })
+        .collect();
     rows.sort_by(|a, b| {
-        (&a.table.name, a.table.created_at_ms, a.table.dropped_at_ms.is_none(), a.id).cmp(&(
-            &b.table.name,
-            b.table.created_at_ms,
-            b.table.dropped_at_ms.is_none(),
-            b.id,
-        ))
+        (
+            &a.table.name,
+            a.table.created_at_ms,
+            a.table.dropped_at_ms.is_none(),
+            a.id,
+        )
+            .cmp(&(
+                &b.table.name,
+                b.table.created_at_ms,
+                b.table.dropped_at_ms.is_none(),
+                b.id,
+            ))
     });
     Ok(rows)
 }
@@ -49,7 +61,12 @@ pub(super) fn is_kept(dropped_at_ms: Option<i64>, window: Window) -> bool {
 }
 
 /// The rows of a table that are kept, by LSN.
-pub fn table_history(catalog: Catalog<'_>, id: TableId, table: &Table, window: Window) -> Result<Vec<HistoryRow>> {
+pub fn table_history(
+    catalog: Catalog<'_>,
+    id: TableId,
+    table: &Table,
+    window: Window,
+) -> Result<Vec<HistoryRow>> {
     let versions = catalog.versions(id)?;
     let mut superseded_at: Vec<Option<i64>> = vec![None; versions.len()];
     let mut last_of: HashMap<Option<PartitionId>, usize> = HashMap::new();
@@ -65,15 +82,22 @@ pub fn table_history(catalog: Catalog<'_>, id: TableId, table: &Table, window: W
     }
     let schema = catalog.schema(id, table.schema)?;
     let name = |object: Option<PartitionId>| match object.and_then(|id| partitions.get(&id)) {
-        Some(partition) => {
-            SpecText { columns: &schema.partition_columns, values: &partition.values }.to_string()
+        Some(partition) => SpecText {
+            columns: &schema.partition_columns,
+            values: &partition.values,
         }
+        .to_string(),
         None => table.name.clone(),
     };
-    let kept = versions.into_iter().zip(superseded_at).filter(|(_, superseded)| is_kept(*superseded, window));
+    let kept = versions
+        .into_iter()
+        .zip(superseded_at)
+        .filter(|(_, superseded)| is_kept(*superseded, window));
     let rows = kept.map(|((lsn, version), _)| HistoryRow {
         partition: version.partition,
-        object_id: version.partition.map_or_else(|| id.to_string(), |partition| partition.to_string()),
+        object_id: version
+            .partition
+            .map_or_else(|| id.to_string(), |partition| partition.to_string()),
         object_name: name(version.partition),
         lsn,
         committed_at_ms: version.committed_at_ms,

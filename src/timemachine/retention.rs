@@ -20,7 +20,11 @@ impl Window {
     /// The window of `project` at `now_ms`.
     pub fn of(project: &Project, now_ms: i64) -> Self {
         let retention_ms = i64::from(retention_days(project)) * DAY_MS;
-        Self { now_ms, retention_ms, horizon_ms: project.horizon_ms }
+        Self {
+            now_ms,
+            retention_ms,
+            horizon_ms: project.horizon_ms,
+        }
     }
 
     /// Whether what stopped being current at that time is still kept.
@@ -33,7 +37,9 @@ impl Window {
 
 fn retention_days(project: &Project) -> u32 {
     let value = project.properties.get(RETENTION_KEY);
-    value.and_then(|value| parse_retention(value)).unwrap_or(DAYS_DEFAULT)
+    value
+        .and_then(|value| parse_retention(value))
+        .unwrap_or(DAYS_DEFAULT)
 }
 
 /// Reads a number of days, 0 to 30.
@@ -46,10 +52,16 @@ pub fn parse_retention(text: &str) -> Option<u32> {
 /// longer period later does not bring it back.
 pub fn change_retention(project: &mut Project, days: u32, now_ms: i64) {
     for days in [retention_days(project), days] {
-        let horizon = if days == 0 { now_ms + 1 } else { now_ms - i64::from(days) * DAY_MS };
+        let horizon = if days == 0 {
+            now_ms + 1
+        } else {
+            now_ms - i64::from(days) * DAY_MS
+        };
         project.horizon_ms = project.horizon_ms.max(horizon);
     }
-    project.properties.insert(RETENTION_KEY.to_owned(), days.to_string());
+    project
+        .properties
+        .insert(RETENTION_KEY.to_owned(), days.to_string());
 }
 
 #[cfg(test)]
@@ -59,7 +71,12 @@ mod tests {
     use super::*;
 
     fn project() -> Project {
-        Project { owner: String::new(), created_at_ms: 0, properties: BTreeMap::new(), horizon_ms: 0 }
+        Project {
+            owner: String::new(),
+            created_at_ms: 0,
+            properties: BTreeMap::new(),
+            horizon_ms: 0,
+        }
     }
 
     #[test]

@@ -24,14 +24,20 @@ impl Run {
     /// The same run, which must have succeeded.
     #[track_caller]
     pub fn ok(self) -> Self {
-        assert_eq!(self.status, 0, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.status, 0,
+            "stdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 }
 
 impl Home {
     pub fn new() -> Self {
-        Self { dir: TempDir::new().expect("a temporary folder") }
+        Self {
+            dir: TempDir::new().expect("a temporary folder"),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -59,7 +65,10 @@ impl Home {
     /// Starts the program with its streams piped.
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.spawn().expect("the program starts")
     }
 
@@ -97,7 +106,11 @@ pub fn difference(expected: &str, seen: &str) -> String {
             (a, b) if a == b => {}
             (a, b) => {
                 let shown = |line: Option<&str>| line.unwrap_or("<the end>").to_owned();
-                return format!("line {number}\n  expected: {}\n  seen:     {}\n\n{seen}", shown(a), shown(b));
+                return format!(
+                    "line {number}\n  expected: {}\n  seen:     {}\n\n{seen}",
+                    shown(a),
+                    shown(b)
+                );
             }
         }
     }

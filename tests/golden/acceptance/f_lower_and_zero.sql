@@ -1,0 +1,34 @@
+-- F. Lower 7 to 1 with a backup of two days: gone at once. 0: all backups gone, a drop is final.
+setproject odps.timemachine.retention.days=7;
+create table t (a string);
+insert overwrite table t values ('1');
+insert overwrite table t values ('2');
+set odpsh.clock.advance=2d;
+create table u (a string);
+insert overwrite table u values ('3');
+drop table u;
+show history for table t;
+setproject odps.timemachine.retention.days=1;
+show history for table t;
+restore table t to LSN '2';
+show history for tables;
+setproject odps.timemachine.retention.days=0;
+show history for tables;
+restore table u('id'='00000000000000000000000000000002');
+insert overwrite table t values ('4');
+show history for table t;
+restore table t to LSN '3';
+drop table t;
+restore table t('id'='00000000000000000000000000000001');
+show history for tables;
+show history for table t;
+-- Protection begins again with the next replacement; LSNs went on.
+create table v (a string);
+insert overwrite table v values ('5');
+setproject odps.timemachine.retention.days=2;
+insert overwrite table v values ('6');
+show history for table v;
+restore table v to LSN '1';
+restore table v to LSN '2';
+select * from v;
+setproject;

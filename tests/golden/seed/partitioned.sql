@@ -1,0 +1,23 @@
+-- The document's transcripts for test_restore_part_x.
+Create Table test_restore_part_x(a string) PARTITIONED BY(ds string);
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191201") values ("1");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191202") values ("2");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191203") values ("3");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191204") values ("4");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191205") values ("5");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191205") values ("6");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20200101") values ("20200101");
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20200102") values ("20200102");
+show history for table test_restore_part_x('id'='00000000000000000000000000000001');
+show history for table test_restore_part_x('id'='00000000000000000000000000000001') partition(ds='20191201') partition(ds='20191202');
+show history for table test_restore_part_x PARTITION('id'='00000000000000000000000000000006');
+list partitions test_restore_part_x;
+select * from test_restore_part_x order by ds limit 100;
+drop table test_restore_part_x;
+list partitions test_restore_part_x;
+restore table test_restore_part_x('id'='00000000000000000000000000000001');
+show history for table test_restore_part_x('id'='00000000000000000000000000000001');
+list partitions test_restore_part_x;
+select * from test_restore_part_x order by ds limit 100;
+INSERT OVERWRITE TABLE test_restore_part_x partition(ds="20191205") values ("7");
+show history for table test_restore_part_x partition(ds='20191205');

@@ -1,0 +1,27 @@
+-- The document's transcripts for test_restore_part_y: dropped partitions, partitions to an LSN.
+Create Table test_restore_part_y(a string) PARTITIONED BY(ds string);
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191201") values ("1");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191202") values ("2");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191203") values ("3");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191204") values ("4");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191205") values ("5");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20191206") values ("6");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200101") values ("20200101");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200102") values ("20200102");
+list partitions test_restore_part_y;
+alter table test_restore_part_y drop partition(ds='20191201'),partition(ds='20191202');
+list partitions test_restore_part_y;
+restore table test_restore_part_y partition('id'='00000000000000000000000000000002') partition('id'='00000000000000000000000000000003');
+list partitions test_restore_part_y;
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200101") values ("20200101_v1");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200102") values ("20200102_v1");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200101") values ("20200101_v2");
+INSERT OVERWRITE TABLE test_restore_part_y partition(ds="20200102") values ("20200102_v2");
+select * from test_restore_part_y where ds='20200101' or ds='20200102' order by ds limit 10;
+restore table test_restore_part_y partition(ds='20200101') partition(ds='20200102') to LSN '0000000000000010';
+select * from test_restore_part_y where ds='20200101' or ds='20200102' order by ds limit 10;
+restore table test_restore_part_y partition(ds='20200101') partition(ds='20200102') to LSN '0000000000000010' as test_restore_part_y_v10;
+select * from test_restore_part_y_v10 order by ds limit 10;
+list partitions test_restore_part_y_v10;
+show history for table test_restore_part_y;
+show history for table test_restore_part_y_v10;

@@ -1,0 +1,70 @@
+-- CREATE, DROP, RENAME, SHOW, DESC.
+create table if not exists T1 (
+    a tinyint comment 'a \'quoted\' one', b smallint, c int, d bigint not null, e float, f double,
+    g decimal(10, 2), h string, i varchar(5), j char(3), k boolean, l date, m datetime, n timestamp, o binary
+) comment 'all types' tblproperties ('k'='v') lifecycle 30;
+create table if not exists t1 (x string);
+create table t1 (x string);
+desc T1;
+insert into t1 values (1, 2, 3, 4, 1.5, 2.5, 12.345, 'text', 'abcde', 'xy', true, date'2020-02-29',
+    datetime'2020-02-29 12:34:56', timestamp'2020-02-29 12:34:56.123456', 'bytes');
+insert into t1 (d, h) values (5, 'only two');
+insert into t1 select 1, 1, 1, 6, 1, 1, 1, 'from a query', 'v', 'c', false, '2020-01-01', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 'b';
+select * from t1 order by d limit 9;
+insert into t1 (h) values ('no d');
+insert into t1 (d, d) values (1, 2);
+insert into t1 (z) values (1);
+insert into t1 values (1);
+insert into t1 select 1, 2;
+insert into t1 (d, a) values (1, 128);
+insert into t1 (d, i) values (1, 'too long');
+insert into t1 (d, k) values (1, 'true');
+insert into t1 (d, l) values (1, '2020-02-30');
+insert into t1 (d, l) values (1, 'x');
+insert into t1 (d) values ('7'), ('8.9'), (null);
+insert into t1 (d) values ('7'), ('8.9');
+insert into t1 (d) values ('seven');
+insert into t1 (d) values (9223372036854775807), (-9223372036854775808);
+insert into t1 (d, g) values (9, 123456789.99);
+insert into t1 (d, m) select 10, cast('2020-05-05 05:05:05' as timestamp);
+insert into t1 (d, a) select 11, 300;
+select d, g, m from t1 where d > 4 order by d limit 9;
+show history for table t1;
+alter table t1 rename to t2;
+alter table t2 rename to t2;
+show tables;
+show tables like 't*';
+show tables like 'x%';
+list tables;
+show history for table t2;
+drop table if exists t1;
+drop table t1;
+drop table t2;
+show tables;
+-- Partitions.
+create table p (a string) partitioned by (ds string, hh bigint comment 'hour');
+desc p;
+alter table p add partition (ds='1', hh=01) partition (ds='1', hh='2');
+alter table p add partition (ds='1', hh=1);
+alter table p add if not exists partition (ds='1', hh=1), partition (ds='2', hh=3);
+alter table p add partition (ds='1');
+alter table p add partition (ds='1', hh='x');
+alter table p add partition (ds='a/b', hh=1);
+alter table p add partition (nope='1', hh=1);
+alter table p drop partition (ds='7', hh=7);
+alter table p drop if exists partition (ds='7', hh=7), partition (ds='1', hh=2);
+show partitions p;
+ls partitions p partition (ds='1');
+insert into p partition (hh=5, ds='5') values ('five');
+insert into p partition (ds='5', hh=5) (a) values ('six');
+insert overwrite table p partition (ds='5', hh=6) select a from p where hh = 5;
+select * from p order by hh, a limit 9;
+select a, hh + 1 from p where ds >= '5' and hh > 5 order by a limit 9;
+insert into p partition (ds='6', hh=6) select a from p where false;
+insert overwrite table p partition (ds='7', hh=7) select a from p where false;
+show partitions p;
+show partitions nope;
+create table n (a string);
+show partitions n;
+insert into n partition (ds='1') values ('x');
+show history for table p;
