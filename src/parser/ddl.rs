@@ -78,7 +78,13 @@ fn refuse<'a>(
 
 /// `name type [NOT NULL | NULL] [COMMENT '…']`.
 fn column(input: Tokens<'_>) -> Parsed<'_, ColumnDefinition> {
-    if keywords(&["PRIMARY", "KEY"])(input).is_ok() {
+    let is_word = |n: usize, word: &str| {
+        input
+            .rest()
+            .get(n)
+            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
+    };
+    if is_word(0, "PRIMARY") && is_word(1, "KEY") {
         return input.fatal(Error::not_supported("PRIMARY KEY").at(input.at()));
     }
     let (rest, column_name) = column_name(input)?;
