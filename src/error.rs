@@ -19,16 +19,18 @@ pub enum ErrorKind {
 
 /// A failed statement. `Display` gives what follows `FAILED: `.
 #[derive(Debug)]
-pub struct Error {
-    pub kind: ErrorKind,
+pub struct Error(Box<Body>);
+
+#[derive(Debug)]
+struct Body {
+    kind: ErrorKind,
     /// Text before the detail, with `{place}` where the position goes.
     prefix: &'static str,
     detail: String,
     /// Byte offset in the statement's text.
     offset: Option<usize>,
     place: Option<Place>,
-    /// Lines for the reader, below the error.
-    pub hints: Vec<String>,
+    hints: Vec<String>,
 }
 
 /// A place in a statement, for people.
@@ -46,14 +48,24 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     fn new(kind: ErrorKind, prefix: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Body {
             kind,
             prefix,
             detail: detail.into(),
             offset: None,
             place: None,
             hints: Vec::new(),
-        }
+        }))
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Lines for the reader, below the error.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
     }
 
     /// `ODPS-0130161 Parse exception`.
@@ -210,30 +222,31 @@ impl Error {
 
     /// Names the place, as a byte offset in the statement's text.
     pub fn at(mut self, offset: usize) -> Self {
-        self.offset = Some(offset);
+        self.0.offset = Some(offset);
         self
     }
 
     /// The same error with the statement's text, so that it can name line and column.
     pub fn in_statement(mut self, text: &str) -> Self {
-        if let (Some(offset), None) = (self.offset, &self.place) {
-            self.place = Some(Place::of(text, offset));
+        if let (Some(offset), None) = (self.0.offset, &self.0.place) {
+            self.0.place = Some(Place::of(text, offset));
         }
         self
     }
 
     /// Adds a line for the reader.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.0.hints.push(hint.into());
         self
     }
 
     /// For a parse error: the line of the statement and a caret below the place.
     pub fn caret(&self) -> Option<String> {
         let place = self
+            .0
             .place
             .as_ref()
-            .filter(|_| self.kind == ErrorKind::Syntax)?;
+            .filter(|_| self.0.kind == ErrorKind::Syntax)?;
         Some(format!("{}\n{}^", place.excerpt, " ".repeat(place.caret)))
     }
 }
@@ -268,12 +281,12 @@ impl Place {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match &self.place {
+        let place = match &self.0.place {
             Some(place) => format!("[{},{}] ", place.line, place.column),
             None => String::new(),
         };
-        let prefix = self.prefix.replace("{place}", &place);
-        write!(f, "{prefix}{}", self.detail)
+        let prefix = self.0.prefix.replace("{place}", &place);
+        write!(f, "{prefix}{}", self.0.detail)
     }
 }
 

@@ -260,7 +260,8 @@ fn sentence(grammar: &Grammar, seed: u64) -> String {
         // `t('id'='…')` with and without a blank before the parenthesis.
         let glued =
             matches!(word.as_str(), "(" | ")" | "," | "." | "=") || text.ends_with(['(', '.', '=']);
-        if !text.is_empty() && !(glued && seed.is_multiple_of(2)) {
+        let is_joined = glued && seed.is_multiple_of(2);
+        if !text.is_empty() && !is_joined {
             text.push(if seed.is_multiple_of(5) { '\n' } else { ' ' });
         }
         text.push_str(&word);

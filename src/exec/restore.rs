@@ -12,8 +12,7 @@ use crate::ids::{Lsn, PartitionId, TableId};
 use crate::plan::{Context, matches_values, partial_values};
 use crate::store::{Batch, Key, Snapshot};
 use crate::timemachine::{
-    Chosen, PartitionAt, Refusal, Window, exact_version, find_incarnation, partition_at, state_at,
-    table_history,
+    Chosen, Refusal, Window, exact_version, find_incarnation, partition_at, state_at, table_history,
 };
 
 pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
@@ -354,7 +353,7 @@ impl Work<'_> {
                 self.window,
                 &spec,
             )?;
-            if let PartitionAt::Present(chosen) = at {
+            if let Some(chosen) = at {
                 let gone = partition
                     .dropped_at_ms
                     .is_some_and(|dropped| !self.window.keeps(dropped));

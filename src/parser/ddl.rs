@@ -149,11 +149,10 @@ fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
 }
 
 fn count(input: Tokens<'_>) -> Parsed<'_, u64> {
-    match number(input)? {
-        (rest, text) => match text.parse() {
-            Ok(count) => Ok((rest, count)),
-            Err(_) => input.expected("a whole number"),
-        },
+    let (rest, text) = number(input)?;
+    match text.parse() {
+        Ok(count) => Ok((rest, count)),
+        Err(_) => input.expected("a whole number"),
     }
 }
 

@@ -89,7 +89,7 @@ pub fn failure(error: &Error, err: &mut dyn Write) -> io::Result<()> {
         writeln!(err, "{caret}")?;
     }
     error
-        .hints
+        .hints()
         .iter()
         .try_for_each(|hint| writeln!(err, "{hint}"))
 }

@@ -114,7 +114,7 @@ pub(crate) fn read(
 ) -> Result<BaseEnd, StoreError> {
     let path = dir.join(base_name(commit));
     let file = disk.open(&path, false).map_err(io_error("open", &path))?;
-    let length = file.len().map_err(io_error("read", &path))?;
+    let length = file.size().map_err(io_error("read", &path))?;
     let (mut offset, mut number) = (0, 0u64);
     loop {
         let corrupt = |reason| corrupt(&path, offset, commit, reason);

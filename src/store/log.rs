@@ -126,7 +126,7 @@ impl Log {
             });
         }
         let chain = u32::from_le_bytes(header[20..24].try_into().expect("four bytes"));
-        let allocated = file.len().map_err(io_error("read", &path))?;
+        let allocated = file.size().map_err(io_error("read", &path))?;
         let place = Place {
             commit: base,
             chain,
@@ -189,10 +189,7 @@ impl Log {
     ) -> Result<Tail, StoreError> {
         let mut place = self.place;
         let mut reader = self.reader(place.end_offset);
-        loop {
-            let Some(header) = reader.header()? else {
-                break;
-            };
+        while let Some(header) = reader.header()? {
             if header.commit != place.commit.next() || header.previous != place.chain {
                 break;
             }

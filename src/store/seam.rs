@@ -35,20 +35,22 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
 /// One open file of a [`Disk`].
 pub trait DiskFile: Send + Sync {
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
 }
 
+/// Opens (or creates) the index in a folder.
+pub type OpenIndex = fn(&Path, &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError>;
+
 /// The three ways out of the store.
 pub struct Seam {
     pub disk: Arc<dyn Disk>,
     /// Makes the object store for a folder of data files.
     pub objects: fn(&Path) -> Result<Arc<dyn ObjectStore>, StoreError>,
-    /// Opens (or creates) the index in a folder.
-    pub index: fn(&Path, &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError>,
+    pub index: OpenIndex,
 }
 
 impl Seam {
@@ -128,7 +130,7 @@ impl Disk for RealDisk {
 struct RealFile(File);
 
 impl DiskFile for RealFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 

@@ -430,7 +430,7 @@ impl<'a> SegmentWriter<'a> {
             reason: error.to_string(),
         };
         let metadata = writer.finish().map_err(failed)?;
-        let bytes = writer.into_inner().map_err(failed)?;
+        let bytes = std::mem::take(writer.inner_mut());
         self.files.push(id);
         let segment = self
             .store

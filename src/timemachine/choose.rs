@@ -152,16 +152,7 @@ fn last_content(
     Ok(None)
 }
 
-/// What a partition was at an LSN of its table.
-#[derive(Clone, Debug)]
-pub enum PartitionAt {
-    /// It did not exist.
-    Absent,
-    /// It had this version.
-    Present(Chosen),
-}
-
-/// What a partition was when the table stood at `lsn`.
+/// What a partition was when the table stood at `lsn`; `None` where it did not exist.
 ///
 /// # Errors
 /// A refused restore where it existed but its version is no longer kept; `spec` names the partition.
@@ -172,9 +163,9 @@ pub fn state_at(
     lsn: Lsn,
     window: Window,
     spec: &str,
-) -> Result<PartitionAt> {
+) -> Result<Option<Chosen>> {
     if partition.1.first > lsn {
-        return Ok(PartitionAt::Absent);
+        return Ok(None);
     }
     let mut last = None;
     catalog.object_lsns(table.0, Some(partition.0), Order::Descending, lsn, |lsn| {
@@ -186,7 +177,7 @@ pub fn state_at(
         None => false,
     };
     if was_dropped {
-        return Ok(PartitionAt::Absent);
+        return Ok(None);
     }
-    partition_at(catalog, table, partition, lsn, window, spec).map(PartitionAt::Present)
+    partition_at(catalog, table, partition, lsn, window, spec).map(Some)
 }

@@ -15,7 +15,7 @@ mod history;
 mod refusal;
 mod retention;
 
-pub use choose::{Chosen, PartitionAt, exact_version, find_incarnation, partition_at, state_at};
+pub use choose::{Chosen, exact_version, find_incarnation, partition_at, state_at};
 pub use history::{HistoryRow, TableRow, listed_tables, table_history};
 pub use refusal::Refusal;
 pub use retention::{RETENTION_KEY, Window, change_retention, parse_retention};

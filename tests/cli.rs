@@ -1,0 +1,340 @@
+//! The command line: feeders, exit status, streams, hostile input, two processes, kill -9.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::time::{Duration, Instant};
+
+use support::Home;
+
+const SCRIPT: &str = "create table t (a string);\ninsert into t values ('x');\nselect * from t;\n";
+const TABLE: &str = "+---+\n| a |\n+---+\n| x |\n+---+\n";
+
+#[test]
+fn all_feeders_give_the_same() {
+    let expected = format!("OK\nOK\n{TABLE}");
+    let home = Home::new();
+    assert_eq!(home.run(&["-e", SCRIPT], b"").ok().out, expected);
+    let home = Home::new();
+    assert_eq!(home.run(&[], SCRIPT.as_bytes()).ok().out, expected);
+    let home = Home::new();
+    let file = home.path().join("script.sql");
+    std::fs::write(&file, SCRIPT.trim_end().trim_end_matches(';')).expect("writable");
+    assert_eq!(
+        home.run(&["-f", file.to_str().expect("utf-8")], b"")
+            .ok()
+            .out,
+        expected
+    );
+}
+
+#[test]
+fn batch_stops_at_the_first_failure_and_a_pipe_goes_on() {
+    let script = "select 1 as a;\nnonsense;\nselect 2 as a;\n";
+    let home = Home::new();
+    let batch = home.run(&["-e", script], b"");
+    assert_eq!((batch.status, batch.out.contains("| 2 |")), (1, false));
+    assert!(
+        batch
+            .err
+            .contains("FAILED: ODPS-0130161:[1,1] Parse exception - invalid token 'nonsense'")
+    );
+    let pipe = home.run(&[], script.as_bytes());
+    assert_eq!((pipe.status, pipe.out.contains("| 2 |")), (1, true));
+    let go_on = home.run(&["--on-error", "continue", "-e", script], b"");
+    assert_eq!((go_on.status, go_on.out.contains("| 2 |")), (1, true));
+    let stop = home.run(&["--on-error", "stop"], script.as_bytes());
+    assert_eq!((stop.status, stop.out.contains("| 2 |")), (1, false));
+}
+
+#[test]
+fn a_bad_command_line_is_2_and_help_needs_nothing() {
+    let home = Home::new();
+    assert_eq!(home.run(&["--no-such-flag"], b"").status, 2);
+    assert_eq!(home.run(&["-e", "select 1", "-f", "x"], b"").status, 2);
+    assert_eq!(
+        home.run(&["--clock", "yesterday", "-e", "select 1"], b"")
+            .status,
+        2
+    );
+    assert_eq!(
+        home.run(&["--project", "a b", "-e", "select 1"], b"")
+            .status,
+        2
+    );
+    assert_eq!(home.run(&["-f", "no-such-file"], b"").status, 1);
+    for flag in ["-h", "-V", "--help", "--version"] {
+        let run = home.run(&[flag], b"").ok();
+        assert!(run.out.contains("odpsh"), "{}", run.out);
+    }
+    assert!(
+        !home.warehouse().exists(),
+        "help and version make no warehouse"
+    );
+}
+
+#[test]
+fn data_goes_to_stdout_and_all_else_to_stderr() {
+    let home = Home::new();
+    let run = home.run(&["--format", "csv", "-e", SCRIPT], b"").ok();
+    assert_eq!(run.out, "a\nx\n");
+    assert_eq!(run.err.matches("OK").count(), 2);
+    let run = home.run(&["-M", "-e", "select 1 as a"], b"").ok();
+    assert_eq!(run.out, "a\n1\n");
+    let run = home
+        .run(&["--format=json", "-e", "select 1 as a"], b"")
+        .ok();
+    assert_eq!(run.out, "[\n{\"a\":1}\n]\n");
+}
+
+#[test]
+fn quit_ends_a_script() {
+    let home = Home::new();
+    let run = home.run(&[], b"select 1 as a; quit; select 2 as a;").ok();
+    assert!(run.out.contains("| 1 |") && !run.out.contains("| 2 |"));
+}
+
+#[test]
+fn hostile_input_gets_one_clear_error_and_changes_nothing() {
+    let home = Home::new();
+    home.sql("create table t (a string); insert into t values ('kept');");
+    let history = home.sql("show history for table t;");
+    let one_error = |input: &[u8], part: &str| {
+        let run = home.run(&[], input);
+        assert_eq!(run.status, 1, "{part}");
+        assert_eq!(
+            run.err.matches("FAILED:").count(),
+            1,
+            "{part}: {}",
+            &run.err[..run.err.len().min(2000)]
+        );
+        assert!(
+            run.err.contains(part),
+            "{part}: {}",
+            &run.err[..run.err.len().min(2000)]
+        );
+        assert!(
+            run.err.len() < 2000 && !run.err.contains("panicked"),
+            "{part}"
+        );
+        assert_eq!(run.out, "");
+    };
+    one_error(
+        format!("select {}1{};", "(".repeat(5000), ")".repeat(5000)).as_bytes(),
+        "nested too deeply",
+    );
+    one_error(
+        format!("select {}1;", "(".repeat(5000)).as_bytes(),
+        "is not closed",
+    );
+    one_error(
+        format!(
+            "insert into t select {}1{};",
+            "(".repeat(5000),
+            ")".repeat(5000)
+        )
+        .as_bytes(),
+        "nested",
+    );
+    one_error(
+        format!("select {} 1;", "- ".repeat(20_000)).as_bytes(),
+        "nested too deeply",
+    );
+    one_error(
+        format!("insert into t values ('{}');", "x".repeat(50 << 20)).as_bytes(),
+        "too long",
+    );
+    one_error(
+        format!("select '{}", "x".repeat(50 << 20)).as_bytes(),
+        "too long",
+    );
+    one_error(
+        format!("select '{}';", "y".repeat(9 << 20))
+            .replace("select", "insert into t values (")
+            .replace(';', ");")
+            .as_bytes(),
+        "over 8 MB",
+    );
+    one_error(
+        b"\x7fELF\x02\x01\x01\0\0;\0;\xff\xfe;junk;",
+        "not UTF-8 text",
+    );
+    one_error(b"select '\xff';", "not UTF-8 text");
+    one_error(b"select 'never closed;\nselect 1;", "string not closed");
+    one_error(
+        "create table \u{1}\u{2} (a string);".as_bytes(),
+        "invalid token",
+    );
+    one_error(
+        format!("create table {} (a string);", "n".repeat(200)).as_bytes(),
+        "longer than 128 bytes",
+    );
+    one_error(
+        b"create table `../../etc/passwd` (a string);",
+        "letters, digits and '_' only",
+    );
+    let many: Vec<String> = (0..1300).map(|n| format!("c{n} string")).collect();
+    one_error(
+        format!("create table w ({});", many.join(",")).as_bytes(),
+        "at most 1200 columns",
+    );
+    assert_eq!(home.sql("show history for table t;"), history);
+    assert_eq!(home.sql("show tables;"), "ALIYUN$owner:t\n");
+}
+
+#[test]
+fn a_statement_that_fails_while_it_writes_leaves_no_row_and_no_file() {
+    let home = Home::new();
+    home.sql("create table t (a bigint);");
+    let before = home.sql("show history for table t;");
+    // 300,000 good rows, then one that cannot be converted.
+    let run = home.run(
+        &["-e", "insert into t select case when value < 300000 then cast(value as string) else 'x' end from generate_series(1, 300000);"],
+        b"",
+    );
+    assert_eq!(run.status, 1);
+    assert_eq!(home.sql("show history for table t;"), before);
+    assert_eq!(
+        std::fs::read_dir(home.warehouse().join("data"))
+            .expect("data/")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn an_unknown_format_is_refused_even_for_a_query_without_a_table() {
+    let home = Home::new();
+    home.sql("create table t (a string);");
+    std::fs::write(
+        home.warehouse().join("FORMAT"),
+        "odpsh warehouse format 99\n",
+    )
+    .expect("writable");
+    let run = home.run(&["-e", "select 1"], b"");
+    assert_eq!(run.status, 1);
+    assert!(run.err.contains("has format \"99\""), "{}", run.err);
+}
+
+#[test]
+fn a_damaged_data_file_is_an_error_that_names_table_and_version() {
+    let home = Home::new();
+    home.sql(
+        "create table t (a bigint); insert into t select value from generate_series(1, 100000);",
+    );
+    let file = std::fs::read_dir(home.warehouse().join("data"))
+        .expect("data/")
+        .next()
+        .expect("a file");
+    let path = file.expect("entry").path();
+    let mut bytes = std::fs::read(&path).expect("readable");
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).expect("writable");
+    let run = home.run(&["-e", "select sum(a) from t;"], b"");
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(
+        run.err
+            .contains("table default.t, LSN 0000000000000002 is damaged"),
+        "{}",
+        run.err
+    );
+    assert!(home.sql("show history for table t;").contains("APPEND"));
+    assert!(
+        home.sql("restore table t to LSN '1'; select count(*) as n from t;")
+            .contains("| 0 |")
+    );
+}
+
+#[test]
+fn a_second_process_waits_for_the_first_or_says_who_holds_the_warehouse() {
+    let home = Home::new();
+    let mut first = home.start(&[]);
+    let mut input = first.stdin.take().expect("piped");
+    let mut output = BufReader::new(first.stdout.take().expect("piped"));
+    writeln!(input, "create table t (a string);").expect("written");
+    let mut line = String::new();
+    output.read_line(&mut line).expect("read");
+    assert_eq!(
+        line, "OK\n",
+        "a pipe that is waited for is acknowledged at once"
+    );
+
+    let refused = home.run(&["--lock-timeout", "0", "-e", "show tables;"], b"");
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused
+            .err
+            .contains(&format!("in use by process {}", first.id())),
+        "{}",
+        refused.err
+    );
+
+    let second = home.start(&["--lock-timeout", "60", "-e", "show tables;"]);
+    drop(input);
+    first.wait().expect("it ends");
+    let second = second.wait_with_output().expect("its turn comes");
+    assert_eq!(String::from_utf8_lossy(&second.stdout), "ALIYUN$owner:t\n");
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let home = Home::new();
+    home.sql("create table t (a bigint);");
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        let mut child = home.start(&[]);
+        let mut input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let writer = std::thread::spawn(move || {
+            for number in 0..200_000 {
+                if writeln!(input, "insert into t values ({number});").is_err() {
+                    return;
+                }
+            }
+        });
+        let wanted = 150 + 170 * round;
+        let seen = output
+            .lines()
+            .take(wanted)
+            .filter(|line| matches!(line, Ok(line) if line == "OK"))
+            .count();
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        writer.join().expect("the writer ends");
+        acknowledged += seen;
+
+        let out = home.sql("select count(*) as n from t;");
+        let rows: usize = out
+            .split('|')
+            .nth(3)
+            .and_then(|n| n.trim().parse().ok())
+            .expect("a number");
+        assert!(
+            rows >= acknowledged,
+            "{acknowledged} acknowledged, {rows} there"
+        );
+        let history = home.sql("show history for table t;");
+        let inserts = history
+            .lines()
+            .filter(|line| line.ends_with("APPEND"))
+            .count();
+        assert_eq!(inserts, rows, "every row has its history row");
+        acknowledged = rows;
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_the_program_quietly() {
+    let home = Home::new();
+    let mut child = home.start(&["-e", "select value from generate_series(1, 2000000);"]);
+    drop(child.stdout.take());
+    let started = Instant::now();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,127 @@
+//! The terminal, through a real one.
+
+mod support;
+
+use rexpect::session::{PtySession, spawn_command};
+use support::Home;
+
+const TIMEOUT_MS: u64 = 60_000;
+const PROMPT: &str = "odps@ default>";
+
+fn start(home: &Home, arguments: &[&str]) -> PtySession {
+    let mut session =
+        spawn_command(home.command(arguments), Some(TIMEOUT_MS)).expect("the program starts");
+    session.exp_string(PROMPT).expect("a prompt");
+    session
+}
+
+fn leave(mut session: PtySession) {
+    session.send_control('d').expect("sent");
+    session.exp_eof().expect("Ctrl-D leaves");
+}
+
+#[test]
+fn statements_over_several_lines_have_a_continuation_prompt() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session.send_line("create table t").expect("sent");
+    session.exp_string("->").expect("a continuation prompt");
+    session.send_line("(a string);").expect("sent");
+    session.exp_string("OK").expect("done");
+    session.exp_string(PROMPT).expect("a prompt");
+    session
+        .send_line("insert into t values ('a;b'); select * from t;")
+        .expect("sent");
+    session.exp_string("| a;b |").expect("the row");
+    session.exp_string(PROMPT).expect("a prompt");
+    leave(session);
+}
+
+#[test]
+fn ctrl_c_clears_the_entry_and_a_mistake_keeps_the_session() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session.send_line("select 'never").expect("sent");
+    session.exp_string("->").expect("a continuation prompt");
+    session.send_control('c').expect("sent");
+    session.exp_string(PROMPT).expect("a prompt");
+    session.send_line("selec 1;").expect("sent");
+    session
+        .exp_string("invalid token 'selec'")
+        .expect("an error");
+    session.exp_string(PROMPT).expect("a prompt");
+    session.send_line("select 40 + 2 as n;").expect("sent");
+    session.exp_string("| 42 |").expect("the row");
+    session.send_line("exit").expect("sent");
+    session.exp_eof().expect("exit leaves");
+}
+
+#[test]
+fn a_drop_asks_first() {
+    let home = Home::new();
+    home.sql("create table t (a string); create table p (a string) partitioned by (ds string);");
+    home.sql("alter table p add partition (ds='1');");
+    let mut session = start(&home, &[]);
+    session.send_line("drop table t;").expect("sent");
+    session
+        .exp_string("Confirm to \"drop table t;\" (yes/no)? ")
+        .expect("the question");
+    session.send_line("maybe").expect("sent");
+    session.exp_string("(yes/no)? ").expect("asked again");
+    session.send_line("no").expect("sent");
+    session.exp_string(PROMPT).expect("a prompt");
+    session
+        .send_line("alter table p drop partition (ds='1');")
+        .expect("sent");
+    session
+        .exp_string("Confirm to \"alter table p drop partition (ds='1');\" (yes/no)? ")
+        .expect("the question");
+    session.send_line("YES").expect("sent");
+    session.exp_string("OK").expect("done");
+    leave(session);
+    assert_eq!(
+        home.sql("show tables; show partitions p;"),
+        "ALIYUN$owner:p\nALIYUN$owner:t\n"
+    );
+    let mut session = start(&home, &["--yes"]);
+    session.send_line("drop table t;").expect("sent");
+    session.exp_string("OK").expect("not asked");
+    leave(session);
+}
+
+#[test]
+fn ctrl_c_cancels_a_running_query() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session
+        .send_line("select count(*) from generate_series(1, 200000) a, generate_series(1, 200000) b where a.value * b.value % 7 = 3;")
+        .expect("sent");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    session.send_control('c').expect("sent");
+    session
+        .exp_string("ODPS-0120031:Instance has been cancelled")
+        .expect("cancelled");
+    session.exp_string(PROMPT).expect("a prompt");
+    session.send_line("select 1 as still_here;").expect("sent");
+    session
+        .exp_string("still_here")
+        .expect("the session goes on");
+    leave(session);
+}
+
+#[test]
+fn history_is_kept_between_sessions() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session.send_line("select 12345 as n;").expect("sent");
+    session.exp_string("| 12345 |").expect("the row");
+    session.exp_string(PROMPT).expect("a prompt");
+    leave(session);
+    let history =
+        std::fs::read_to_string(home.path().join(".odpsh/history")).expect("a history file");
+    assert!(history.contains("select 12345 as n;"), "{history}");
+    let mut session = start(&home, &[]);
+    session.send("\x1b[A\r").expect("sent: arrow up, enter");
+    session.exp_string("| 12345 |").expect("the row again");
+    leave(session);
+}
