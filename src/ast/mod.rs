@@ -74,7 +74,7 @@ pub enum Statement {
         spec: Option<PartitionSpec>,
     },
     Describe(ObjectName),
-    Help(Vec<String>),
+    Help(Vec<Name>),
     Quit,
 }
 

@@ -11,7 +11,7 @@ pub mod types;
 pub mod values;
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono_tz::Tz;
 use datafusion::arrow::array::RecordBatch;
@@ -29,7 +29,8 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::{DFParserBuilder, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::StreamExt;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::mpsc::Sender;
 
 pub use table::{Part, SnapshotTable};
 
@@ -42,9 +43,11 @@ const NESTING_MAX: usize = 120;
 const CATALOG: &str = "odpsh";
 
 /// The query engine of a session.
-#[derive(Default)]
 pub struct Engine {
-    runtime: OnceLock<Runtime>,
+    /// Where queries run.
+    runtime: Mutex<Option<Runtime>>,
+    /// Where a session waits for them, and for Ctrl-C: it must not depend on a busy thread.
+    waiting: OnceLock<Runtime>,
     state: OnceLock<SessionState>,
     /// Ctrl-C ends a running query.
     interruptible: bool,
@@ -64,8 +67,10 @@ pub struct Setting<'a> {
 impl Engine {
     pub fn new(interruptible: bool) -> Self {
         Self {
+            runtime: Mutex::new(None),
+            waiting: OnceLock::new(),
+            state: OnceLock::new(),
             interruptible,
-            ..Self::default()
         }
     }
 
@@ -82,22 +87,36 @@ impl Engine {
         visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<SchemaRef> {
         let text = padded(statement, query);
-        let runtime = self.runtime()?;
+        let workers = self.workers()?;
         let failed = |error: DataFusionError| failure::translate(&error, &text);
         let parsed = self.parse(&text).map_err(failed)??;
         let state = self.state_for(&parsed, &text, setting, resolve)?;
-        let work = async {
-            let plan = state.statement_to_plan(parsed).await?;
-            let plan = state.create_physical_plan(&plan).await?;
-            execute_stream(plan, state.task_ctx())
-        };
-        let mut stream = self.interruptibly(runtime, work)?.map_err(failed)?;
-        let schema = stream.schema();
-        begin(&schema)?;
-        while let Some(batch) = self.interruptibly(runtime, stream.next())? {
-            visit(batch.map_err(failed)?)?;
+        // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
+        let task = workers.spawn(async move {
+            if let Err(error) = produce(parsed, state, &sender).await {
+                // Nobody waits for it any more where the receiver is gone.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        let mut schema = None;
+        while let Some(produced) = self
+            .interruptibly(receiver.recv())
+            .inspect_err(|_| self.abandon())?
+        {
+            match produced.map_err(failed)? {
+                Produced::Schema(found) => {
+                    begin(&found)?;
+                    schema = Some(found);
+                }
+                Produced::Rows(batch) => visit(batch)?,
+            }
         }
-        Ok(schema)
+        // The channel also ends where the task has failed in a way of its own.
+        match (self.interruptibly(task)?, schema) {
+            (Ok(()), Some(schema)) => Ok(schema),
+            _ => Err(Error::internal("the query engine failed unexpectedly")),
+        }
     }
 
     fn parse(&self, text: &str) -> std::result::Result<Result<EngineStatement>, DataFusionError> {
@@ -193,21 +212,40 @@ impl Engine {
             .build())
     }
 
-    fn runtime(&self) -> Result<&Runtime> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime);
+    /// The threads that queries run on, started when first needed.
+    fn workers(&self) -> Result<Handle> {
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*runtime {
+            return Ok(runtime.handle().clone());
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("odpsh-query")
-            .build()
-            .map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))?;
-        Ok(self.runtime.get_or_init(|| runtime))
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let started = start(builder.thread_name("odpsh-query"))?;
+        Ok(runtime.insert(started).handle().clone())
+    }
+
+    /// Leaves the running query alone. A thread in the midst of a computation cannot be stopped, so the
+    /// next query gets new ones.
+    fn abandon(&self) {
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
     }
 
     /// Waits for `work`, or for Ctrl-C where that is to end it.
-    fn interruptibly<T>(&self, runtime: &Runtime, work: impl Future<Output = T>) -> Result<T> {
-        runtime.block_on(async {
+    fn interruptibly<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let waiting = match self.waiting.get() {
+            Some(waiting) => waiting,
+            None => {
+                let waiting = start(&mut tokio::runtime::Builder::new_current_thread())?;
+                self.waiting.get_or_init(|| waiting)
+            }
+        };
+        waiting.block_on(async {
             if !self.interruptible {
                 return Ok(work.await);
             }
@@ -216,6 +254,47 @@ impl Engine {
                 _ = tokio::signal::ctrl_c() => Err(Error::cancelled()),
             }
         })
+    }
+}
+
+fn start(builder: &mut tokio::runtime::Builder) -> Result<Runtime> {
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))
+}
+
+/// What a running query gives.
+enum Produced {
+    Schema(SchemaRef),
+    Rows(RecordBatch),
+}
+
+/// Plans and runs a query, giving its schema, then its rows, until the receiver is gone.
+async fn produce(
+    statement: EngineStatement,
+    state: SessionState,
+    sender: &Sender<std::result::Result<Produced, DataFusionError>>,
+) -> std::result::Result<(), DataFusionError> {
+    let plan = state.statement_to_plan(statement).await?;
+    let plan = state.create_physical_plan(&plan).await?;
+    let mut stream = execute_stream(plan, state.task_ctx())?;
+    if sender
+        .send(Ok(Produced::Schema(stream.schema())))
+        .await
+        .is_err()
+    {
+        return Ok(());
+    }
+    while let Some(batch) = stream.next().await {
+        if sender.send(Ok(Produced::Rows(batch?))).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -3,10 +3,11 @@
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
+use nom::multi::many0;
 use nom::sequence::preceded;
 
 use super::common::{keyword, keywords, name, object_name, partition_spec, rest_of_text, string};
-use super::token::{Parsed, TokenKind, Tokens};
+use super::token::{Parsed, Tokens};
 use crate::ast::{Setting, Statement};
 use crate::error::Error;
 
@@ -133,12 +134,8 @@ pub(super) fn describe(input: Tokens<'_>) -> Parsed<'_, Statement> {
 
 /// `HELP [words]`, `H`.
 pub(super) fn help(input: Tokens<'_>) -> Parsed<'_, Statement> {
-    let (mut rest, ()) = alt((keyword("HELP"), keyword("H"))).parse(input)?;
-    let mut words = Vec::new();
-    while let Some(token) = rest.first().filter(|token| token.kind == TokenKind::Word) {
-        words.push(token.text.to_ascii_lowercase());
-        rest = rest.accept(())?.0;
-    }
+    let (rest, ()) = alt((keyword("HELP"), keyword("H"))).parse(input)?;
+    let (rest, words) = many0(name).parse(rest)?;
     Ok((rest, Statement::Help(words)))
 }
 

@@ -36,9 +36,7 @@ pub fn tokenize(text: &str) -> Result<Vec<Token<'_>>> {
             '\'' | '"' => string(text, at, c)?,
             '`' => backquoted(text, at)?,
             '0'..='9' => number_or_word(text, at),
-            '.' if text[at + 1..].starts_with(|d: char| d.is_ascii_digit()) => {
-                number_or_word(text, at)
-            }
+            '.' if begins_fraction(text, at, tokens.last()) => number_or_word(text, at),
             c if is_word_char(c) => (TokenKind::Word, word_end(text, at)),
             c => {
                 let pair = text
@@ -55,6 +53,15 @@ pub fn tokenize(text: &str) -> Result<Vec<Token<'_>>> {
         at = end;
     }
     Ok(tokens)
+}
+
+/// Whether a point begins a number such as `.5`: behind a name it stands between two names, `t.2020`.
+fn begins_fraction(text: &str, at: usize, before: Option<&Token<'_>>) -> bool {
+    let follows_name = before.is_some_and(|token| {
+        token.at + token.text.len() == at
+            && matches!(token.kind, TokenKind::Word | TokenKind::Quoted(_))
+    });
+    !follows_name && text[at + 1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn word_end(text: &str, start: usize) -> usize {

@@ -1,5 +1,7 @@
 //! HELP.
 
+use crate::ast::Name;
+
 /// One statement form per line, with the words that find it.
 const FORMS: &[(&str, &str)] = &[
     ("history", "show history for tables"),
@@ -60,11 +62,11 @@ const FORMS: &[(&str, &str)] = &[
 ];
 
 /// The statement forms, or those that `words` find best.
-pub(super) fn text(words: &[String]) -> String {
+pub(super) fn text(words: &[Name]) -> String {
     let score = |(tags, form): &(&str, &str)| {
         words
             .iter()
-            .filter(|word| tags.split(' ').any(|tag| tag == *word) || form.contains(word.as_str()))
+            .filter(|word| tags.split(' ').any(|tag| tag == word.text) || form.contains(&word.text))
             .count()
     };
     let best = FORMS.iter().map(score).max().unwrap_or(0);
