@@ -123,18 +123,20 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
     };
     let on_error = args.on_error.unwrap_or(default);
     let mut runner = Runner::new(session, args.format(), on_error, &mut out, &mut err);
-    match (&args.statements, file) {
+    let flow = match (&args.statements, file) {
         (Some(statements), _) => batch::run(&mut runner, statements.as_bytes())?,
         (None, Some(file)) => batch::run(&mut runner, file)?,
         (None, None) if is_interactive => repl::run(&mut runner, history_file(), args.yes)?,
         (None, None) => batch::run_pipe(&mut runner, io::stdin())?,
     };
     let all_well = runner.close()?;
-    Ok(if all_well || is_interactive {
-        SUCCESS
+    // In a terminal the user has seen what failed.
+    let is_success = if is_interactive {
+        flow != Flow::Stop
     } else {
-        FAILURE
-    })
+        all_well
+    };
+    Ok(if is_success { SUCCESS } else { FAILURE })
 }
 
 fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {

@@ -20,7 +20,7 @@ const HISTORY_MAX: usize = 5000;
 pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::Result<Flow> {
     if let Err(error) = runner.session().open_store() {
         runner.fail(&error.into())?;
-        return Ok(Flow::Quit);
+        return Ok(Flow::Stop);
     }
     let config = Config::builder()
         .max_history_size(HISTORY_MAX)

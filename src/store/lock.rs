@@ -89,9 +89,16 @@ impl WarehouseLock {
         self.last_owner
     }
 
-    /// Makes it durable that this owner is changing the warehouse.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(io_error("sync", &self.path))
+    /// A handle that makes durable what LOCK says.
+    pub(crate) fn marker(&self) -> Result<LockMarker, StoreError> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(io_error("open", &self.path))?;
+        Ok(LockMarker {
+            path: self.path.clone(),
+            file,
+        })
     }
 
     /// Leaves word of an orderly close and releases the lock.
@@ -110,6 +117,19 @@ impl WarehouseLock {
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(text.as_bytes())?;
         self.file.set_len(text.len() as u64)
+    }
+}
+
+/// Makes it durable that the warehouse is held, so that after a power cut nobody takes it for closed in
+/// order.
+pub(crate) struct LockMarker {
+    path: PathBuf,
+    file: File,
+}
+
+impl LockMarker {
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(io_error("sync", &self.path))
     }
 }
 

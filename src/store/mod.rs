@@ -6,10 +6,10 @@
 //! 1. new data files are written, synced, their folder synced;
 //! 2. one frame is appended to the log, and the log is synced once for a group of commits: **this is the
 //!    point of acknowledgement**;
-//! 3. the group is applied to the index in one transaction.
+//! 3. groups are applied to the index, many in one transaction.
 //!
-//! Between 2's append and 3 the changes of the group lie over the index, so that a session reads its own
-//! commits before they are durable. Nothing of them may be shown to anyone before [`Store::sync`].
+//! Until 3 the changes lie over the index, so that a session reads its own commits at once. Nothing of
+//! them may be shown to anyone before [`Store::sync`].
 //!
 //! Nothing here knows what a table is. Nothing outside names sled, bincode or the log.
 
@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use datafusion::object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
@@ -59,8 +59,13 @@ pub use warehouse::Warehouse;
 use crate::ids::{CommitNumber, NodeId, SegmentId};
 use error::io_error;
 use index::{Change, Index};
-use log::{Frame, Log};
+use lock::LockMarker;
+use log::{Frame, Log, Place};
 
+/// So many durable changes are applied to the index at the latest.
+const APPLY_CHANGES: usize = 4000;
+/// So many bytes of log may lie behind the index.
+const APPLY_BYTES: u64 = 8 << 20;
 /// A log smaller than this is not worth rewriting.
 const REWRITE_MIN_BYTES: u64 = 16 << 20;
 /// The log is rewritten when it is this many times as large as the live records.
@@ -86,21 +91,56 @@ pub struct Store {
     objects: Arc<CheckedObjects>,
     index: Box<dyn Index>,
     writer: Mutex<Writer>,
-    /// Committed, not yet applied to the index.
-    pending: RwLock<BTreeMap<Vec<u8>, Option<ByteBuf>>>,
+    overlay: RwLock<Overlay>,
     segments: AtomicU64,
     nodes: AtomicU64,
     objects_made: AtomicU64,
+    /// A write failed: nothing more is written.
     poisoned: AtomicBool,
+    /// Commits were lost by it: nothing more is acknowledged either.
+    lost: AtomicBool,
     notices: Mutex<Vec<String>>,
+}
+
+/// What the index does not have yet.
+#[derive(Default)]
+struct Overlay {
+    /// Committed, not yet durable.
+    pending: BTreeMap<Vec<u8>, Option<ByteBuf>>,
+    /// Durable, not yet applied to the index.
+    durable: BTreeMap<Vec<u8>, Option<ByteBuf>>,
 }
 
 struct Writer {
     log: Log,
+    /// Says durably that this process is changing the warehouse; taken with the first change.
+    marker: Option<LockMarker>,
+    /// Where the log was last synced.
+    durable: Place,
+    /// How far the index has come.
+    applied: Place,
     /// The index has changed since it was opened.
     dirty: bool,
     /// Segments whose files go once the group is durable.
     doomed: Vec<SegmentId>,
+}
+
+impl Writer {
+    fn unapplied_bytes(&self) -> u64 {
+        self.durable
+            .end_offset
+            .saturating_sub(self.applied.end_offset)
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        if let Some(marker) = self.marker.take() {
+            marker.sync()?;
+        }
+        self.dirty = true;
+        self.log.sync()?;
+        self.durable = self.log.place();
+        Ok(())
+    }
 }
 
 impl Store {
@@ -110,6 +150,7 @@ impl Store {
         log: Log,
         index: Box<dyn Index>,
         counters: Counters,
+        marker: LockMarker,
         notices: Vec<String>,
     ) -> Result<Self, StoreError> {
         let objects = (seam.objects)(&dir.join("data"))?;
@@ -119,15 +160,19 @@ impl Store {
             objects: Arc::new(CheckedObjects::new(objects)),
             index,
             writer: Mutex::new(Writer {
+                durable: log.place(),
+                applied: log.place(),
                 log,
+                marker: Some(marker),
                 dirty: false,
                 doomed: Vec::new(),
             }),
-            pending: RwLock::default(),
+            overlay: RwLock::default(),
             segments: AtomicU64::new(counters.segments),
             nodes: AtomicU64::new(counters.nodes),
             objects_made: AtomicU64::new(counters.objects),
             poisoned: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             notices: Mutex::new(notices),
         };
         store.finish_deletions()?;
@@ -160,14 +205,20 @@ impl Store {
         })
     }
 
-    /// Visits the records of a range. Makes the pending group durable first, as its result will be shown.
+    /// Visits the records of a range, once the index has everything.
     pub fn scan<R: Record>(
         &self,
         range: &KeyRange,
         order: Order,
         mut visit: impl FnMut(Key, R) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        self.sync()?;
+        if !self.lost.load(Ordering::Relaxed) {
+            self.sync()?;
+        }
+        self.apply(&mut self.lock_writer());
+        if !self.overlay().durable.is_empty() {
+            return Err(StoreError::Poisoned);
+        }
         self.index.scan(range, order, &mut |key, value| {
             let record = codec::decode(key, value)?;
             let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
@@ -221,62 +272,43 @@ impl Store {
         let place = writer.log.append(&frame)?;
         writer.doomed.extend(batch.committed());
         self.objects_made.store(objects, Ordering::Relaxed);
-        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
-        pending.extend(
-            frame
-                .changes
-                .into_iter()
-                .map(|change| (change.key, change.value)),
-        );
+        let changes = frame
+            .changes
+            .into_iter()
+            .map(|change| (change.key, change.value));
+        self.overlay_mut().pending.extend(changes);
         Ok(place.commit)
     }
 
-    /// Makes every commit so far durable, with one sync of the log, and applies it to the index.
+    /// Makes every commit so far durable, with one sync of the log.
     ///
     /// # Errors
     /// After a failure nothing more is written until the store is opened again; whether the commits of
     /// the group are there is only known then.
     pub fn sync(&self) -> Result<(), StoreError> {
         let mut writer = self.lock_writer();
-        if self
-            .pending
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
-        {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(StoreError::Poisoned);
+        }
+        if self.overlay().pending.is_empty() {
             return Ok(());
         }
-        if let Err(error) = writer.log.sync() {
+        if let Err(error) = writer.sync() {
             self.poisoned.store(true, Ordering::Relaxed);
-            self.pending
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clear();
+            self.lost.store(true, Ordering::Relaxed);
+            self.overlay_mut().pending.clear();
             return Err(error);
         }
-        writer.dirty = true;
-        let changes: Vec<Change> = {
-            let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
-            pending
-                .iter()
-                .map(|(key, value)| Change {
-                    key: key.clone(),
-                    value: value.clone(),
-                })
-                .collect()
+        let is_due = {
+            let mut overlay = self.overlay_mut();
+            let pending = std::mem::take(&mut overlay.pending);
+            overlay.durable.extend(pending);
+            overlay.durable.len() >= APPLY_CHANGES || writer.unapplied_bytes() >= APPLY_BYTES
         };
-        let position = recovery::position(writer.log.base(), writer.log.place());
-        if self.index.apply(&changes, position).is_err() {
-            // The group is durable and stays readable here; the next open replays it.
-            self.poisoned.store(true, Ordering::Relaxed);
-            return Ok(());
+        if is_due || !writer.doomed.is_empty() {
+            self.apply(&mut writer);
         }
-        self.pending
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
         let doomed = std::mem::take(&mut writer.doomed);
-        self.rewrite_log_if_grown(&mut writer);
         drop(writer);
         if !doomed.is_empty()
             && let Err(error) = self.delete_files(&doomed)
@@ -286,16 +318,40 @@ impl Store {
         Ok(())
     }
 
-    fn note(&self, notice: String) {
-        self.notices
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(notice);
+    /// Brings the index up to the log. Where that fails the changes stay readable here, nothing more is
+    /// written, and the next open replays them.
+    fn apply(&self, writer: &mut Writer) {
+        let changes: Vec<Change> = {
+            let overlay = self.overlay();
+            let durable = overlay.durable.iter();
+            durable
+                .map(|(key, value)| Change {
+                    key: key.clone(),
+                    value: value.clone(),
+                })
+                .collect()
+        };
+        if changes.is_empty() || !self.overlay().pending.is_empty() {
+            return;
+        }
+        let position = recovery::position(writer.log.base(), writer.durable);
+        match self.index.apply(&changes, position) {
+            Ok(()) => {
+                self.overlay_mut().durable.clear();
+                writer.applied = writer.durable;
+                self.rewrite_log_if_grown(writer);
+            }
+            Err(error) => {
+                self.poisoned.store(true, Ordering::Relaxed);
+                self.note(error.to_string());
+            }
+        }
     }
 
     /// Syncs, closes the index in order and returns the last commit; `None` where a write had failed.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
         let synced = self.sync();
+        self.apply(&mut self.lock_writer());
         let writer = self
             .writer
             .into_inner()
@@ -310,16 +366,35 @@ impl Store {
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
-        match pending.get(key) {
+        let overlay = self.overlay();
+        match overlay
+            .pending
+            .get(key)
+            .or_else(|| overlay.durable.get(key))
+        {
             Some(value) => Ok(value.as_ref().map(|value| value.to_vec())),
             None => self.index.get(key),
         }
     }
 
+    fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overlay_mut(&self) -> RwLockWriteGuard<'_, Overlay> {
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn checksum_at(&self, key: &Key) -> Result<Option<u32>, StoreError> {
         let value = self.value(&key.encode())?;
         Ok(value.and_then(|value| codec::stored_checksum(&value)))
+    }
+
+    fn note(&self, notice: String) {
+        self.notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(notice);
     }
 
     fn objects_made(&self) -> u64 {
@@ -528,7 +603,7 @@ impl Store {
         }
     }
 
-    fn write_base(&self, dir: &Path, place: log::Place) -> Result<(), StoreError> {
+    fn write_base(&self, dir: &Path, place: Place) -> Result<(), StoreError> {
         let Some(applied) = self.index.applied()? else {
             return Err(StoreError::MissingRecord {
                 key: "applied position".into(),
@@ -553,6 +628,7 @@ impl Store {
         writer.log = Log::open(&self.seam.disk, dir, base)?;
         self.index
             .apply(&[], recovery::position(base, writer.log.place()))?;
+        (writer.durable, writer.applied) = (writer.log.place(), writer.log.place());
         for name in [log::frames_name(old), base::base_name(old)] {
             let path = dir.join(name);
             if self.seam.disk.exists(&path) {

@@ -15,7 +15,7 @@ use super::codec;
 use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order};
 use super::keys::{Key, KeyRange};
-use super::lock::LastOwner;
+use super::lock::{LastOwner, WarehouseLock};
 use super::log::{Log, Place, Tail, frames_name};
 use super::seam::Seam;
 use super::segment;
@@ -26,11 +26,8 @@ use crate::ids::CommitNumber;
 const REPLAY_GROUP: usize = 4000;
 
 /// Opens the store in `dir`.
-pub(crate) fn open(
-    dir: &Path,
-    seam: Arc<Seam>,
-    last_owner: LastOwner,
-) -> Result<Store, StoreError> {
+pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<Store, StoreError> {
+    let last_owner = lock.last_owner();
     let log_dir = dir.join("log");
     let base = find_base(&seam, &log_dir)?;
     let mut notices = Vec::new();
@@ -75,7 +72,7 @@ pub(crate) fn open(
     if last_owner == LastOwner::Unknown {
         remove_orphans(&seam, dir, &*index)?;
     }
-    Store::assemble(dir, seam, log, index, counters, notices)
+    Store::assemble(dir, seam, log, index, counters, lock.marker()?, notices)
 }
 
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.

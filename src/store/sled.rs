@@ -9,6 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sled::transaction::{
     ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
@@ -23,6 +24,8 @@ use super::seam::Disk;
 
 const VALUE_MAX: usize = 3500;
 const CACHE_BYTES: u64 = 64 << 20;
+const REOPEN_TRIES: u32 = 100;
+const REOPEN_PAUSE: Duration = Duration::from_millis(2);
 const APPLIED_KEY: &[u8] = b"applied";
 /// First byte of the stub that stands for a value cut into chunks.
 const STUB_MAGIC: u8 = 0x0F;
@@ -253,6 +256,16 @@ impl Index for SledIndex {
             drop(self);
             Ok(())
         })?;
-        open(&dir, &disk).map(drop)
+        // The engine's threads let go of the folder a moment after it was dropped. Where it stays held,
+        // only the snapshot is missed.
+        for _ in 0..REOPEN_TRIES {
+            match open(&dir, &disk) {
+                Err(StoreError::Index { reason, .. }) if reason.contains("acquire lock") => {
+                    std::thread::sleep(REOPEN_PAUSE);
+                }
+                opened => return opened.map(drop),
+            }
+        }
+        Ok(())
     }
 }

@@ -465,6 +465,7 @@ fn the_log_is_rewritten_and_goes_on() {
     write_notes(store, 0..20);
     {
         let mut writer = store.lock_writer();
+        store.apply(&mut writer);
         store.rewrite_log(&mut writer);
     }
     assert_eq!(store.take_notices(), Vec::<String>::new());

@@ -61,8 +61,7 @@ impl Warehouse {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let store = recovery::open(&self.dir, Arc::clone(&self.seam), self.lock.last_owner())?;
-        self.lock.sync()?;
+        let store = recovery::open(&self.dir, Arc::clone(&self.seam), &self.lock)?;
         Ok(self.store.get_or_init(|| Arc::new(store)))
     }
 
