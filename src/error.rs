@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::store::StoreError;
-
 /// What kind of failure this is; decides nothing but how it is spoken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -211,6 +209,24 @@ impl Error {
         Self::new(ErrorKind::Data, "ODPS-0123144:Query failed - ", detail)
     }
 
+    /// `ODPS-0110141 Data version exception`, something moved while the statement ran.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Conflict,
+            "ODPS-0110141:Data version exception - ",
+            detail,
+        )
+    }
+
+    /// `ODPS-0010000`, the operating system or another process is in the way.
+    pub fn io(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Io,
+            "ODPS-0010000:System internal error - ",
+            detail,
+        )
+    }
+
     /// `ODPS-0010000`, a failure below the statement.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(
@@ -291,24 +307,6 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::Conflict { .. } => Self::new(
-                ErrorKind::Conflict,
-                "ODPS-0110141:Data version exception - ",
-                error.to_string(),
-            ),
-            StoreError::Io { .. } | StoreError::Locked { .. } => Self::new(
-                ErrorKind::Io,
-                "ODPS-0010000:System internal error - ",
-                error.to_string(),
-            ),
-            _ => Self::internal(error.to_string()),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -15,8 +15,8 @@
 //! # Who may know whom
 //!
 //! ```text
-//! main -> cli -> repl -> session -> exec -> plan, engine, auth -> timemachine -> catalog -> store
-//!                  \-> parser -> ast        render <- cli, repl      error, ids, clock, datatype: anyone
+//! main -> cli -> repl -> runner -> session -> exec -> plan -> engine, auth, timemachine -> catalog -> store
+//!                           \-> render            \-> parser -> ast      error, ids, clock, datatype: anyone
 //! ```
 //!
 //! What is not there holds the house together: only [`store`] names sled, bincode and the commit log;
@@ -57,6 +57,8 @@ pub mod plan;
 pub mod render;
 /// The terminal.
 pub mod repl;
+/// Statements run and answered for, one group of durable changes at a time.
+pub mod runner;
 /// The life of a statement.
 pub mod session;
 /// The bytes of a warehouse.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::render::Format;
+use crate::runner::OnError;
 
 /// A local MaxCompute: statements in, versions kept, any version back at once.
 #[derive(Debug, Parser)]
@@ -36,7 +37,7 @@ pub struct Args {
 
     /// What a failed statement does to those behind it [default: stop for -e and -f, continue for a pipe]
     #[arg(long, value_enum)]
-    pub on_error: Option<OnError>,
+    pub on_error: Option<OnErrorName>,
 
     /// How long to wait for another process that holds the warehouse, in seconds
     #[arg(long, default_value_t = 10, value_name = "S")]
@@ -60,9 +61,18 @@ pub enum FormatName {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnError {
+pub enum OnErrorName {
     Stop,
     Continue,
+}
+
+impl From<OnErrorName> for OnError {
+    fn from(name: OnErrorName) -> Self {
+        match name {
+            OnErrorName::Stop => Self::Stop,
+            OnErrorName::Continue => Self::Continue,
+        }
+    }
 }
 
 impl Args {

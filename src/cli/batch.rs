@@ -3,8 +3,8 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{TryRecvError, sync_channel};
 
-use super::runner::{Flow, Runner};
 use crate::parser::Splitter;
+use crate::runner::{Flow, Runner};
 
 const CHUNK: usize = 64 << 10;
 

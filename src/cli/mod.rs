@@ -4,7 +4,6 @@
 
 mod args;
 mod batch;
-mod runner;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
@@ -12,16 +11,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use args::OnErrorName;
 use chrono_tz::Tz;
 use clap::Parser;
 
-pub use args::{Args, OnError};
-pub use runner::{Flow, Runner};
+pub use args::Args;
 
 use crate::clock::{Clock, ControlledClock, SystemClock};
 use crate::error::Error;
 use crate::render;
 use crate::repl;
+use crate::runner::{Flow, OnError, Runner};
 use crate::session::{Session, Start};
 use crate::store::{Seam, Warehouse};
 
@@ -121,7 +121,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
     } else {
         OnError::Continue
     };
-    let on_error = args.on_error.unwrap_or(default);
+    let on_error = args.on_error.map_or(default, OnErrorName::into);
     let mut runner = Runner::new(session, args.format(), on_error, &mut out, &mut err);
     let flow = match (&args.statements, file) {
         (Some(statements), _) => batch::run(&mut runner, statements.as_bytes())?,

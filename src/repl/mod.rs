@@ -8,8 +8,8 @@ use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 
 use crate::ast::Statement;
-use crate::cli::{Flow, Runner};
 use crate::parser::{Splitter, parse};
+use crate::runner::{Flow, Runner};
 
 type Line = Editor<(), FileHistory>;
 

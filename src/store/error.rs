@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::error::Error;
 use crate::ids::{CommitNumber, SegmentId};
 
 /// An error of the store. The text is lower case, names its object and, where it can, the way on.
@@ -81,6 +82,17 @@ pub enum StoreError {
     /// An earlier write failed.
     #[error("an earlier write failed, so nothing more is written; start odpsh again to go on")]
     Poisoned,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StoreError::Conflict { .. } => Error::conflict(detail),
+            StoreError::Io { .. } | StoreError::Locked { .. } => Error::io(detail),
+            _ => Error::internal(detail),
+        }
+    }
 }
 
 /// Turns an IO error into a [`StoreError`] with what was tried and where.

@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use datafusion::object_store::ObjectStoreExt;
+use datafusion::object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -51,9 +52,10 @@ pub use keys::{Key, KeyRange, TABLE_OBJECT};
 pub use objects::CheckedObjects;
 pub use seam::Seam;
 pub use segment::{
-    Body, Bound, ColumnStatistics, NewSegment, SegmentRecord, SegmentWriter, physical_name,
+    Body, Bound, ColumnStatistics, NewSegment, SegmentRecord, SegmentRef, SegmentWriter,
+    physical_name,
 };
-pub use snapshot::{SegmentRef, Snapshot};
+pub use snapshot::Snapshot;
 pub use warehouse::Warehouse;
 
 use crate::ids::{CommitNumber, NodeId, SegmentId};
@@ -123,6 +125,23 @@ struct Writer {
     dirty: bool,
     /// Segments whose files go once the group is durable.
     doomed: Vec<SegmentId>,
+}
+
+impl Seam {
+    /// Real files, local data folder, sled.
+    pub fn real() -> Self {
+        Self {
+            disk: Arc::new(seam::RealDisk),
+            objects: local_objects,
+            index: sled::open,
+        }
+    }
+}
+
+fn local_objects(dir: &Path) -> Result<Arc<dyn datafusion::object_store::ObjectStore>, StoreError> {
+    let local = LocalFileSystem::new_with_prefix(dir)
+        .map_err(|error| io_error("open data folder", dir)(io::Error::other(error.to_string())))?;
+    Ok(Arc::new(local))
 }
 
 impl Writer {

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::object_store::ObjectStore;
-use datafusion::object_store::local::LocalFileSystem;
 
 use super::error::{StoreError, io_error};
 use super::index::Index;
@@ -51,23 +50,6 @@ pub struct Seam {
     /// Makes the object store for a folder of data files.
     pub objects: fn(&Path) -> Result<Arc<dyn ObjectStore>, StoreError>,
     pub index: OpenIndex,
-}
-
-impl Seam {
-    /// Real files, local data folder, sled.
-    pub fn real() -> Self {
-        Self {
-            disk: Arc::new(RealDisk),
-            objects: local_objects,
-            index: super::sled::open,
-        }
-    }
-}
-
-fn local_objects(dir: &Path) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    let local = LocalFileSystem::new_with_prefix(dir)
-        .map_err(|error| io_error("open data folder", dir)(io::Error::other(error.to_string())))?;
-    Ok(Arc::new(local))
 }
 
 /// The operating system's own files.

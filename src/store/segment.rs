@@ -27,7 +27,6 @@ use serde_bytes::ByteBuf;
 use super::Store;
 use super::codec::{Record, bincode_config};
 use super::error::StoreError;
-use super::snapshot::SegmentRef;
 use crate::ids::SegmentId;
 
 /// Rows up to this many bytes stay inside the metadata.
@@ -80,6 +79,16 @@ pub enum Bound {
     Integer(i64),
     Float(f64),
     Text(String),
+}
+
+/// A segment as a snapshot names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRef {
+    pub id: SegmentId,
+    pub row_count: u64,
+    pub size_bytes: u64,
+    /// False for a Parquet file.
+    pub inline: bool,
 }
 
 /// A segment that is about to be committed.

@@ -16,19 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::codec::Record;
 use super::error::StoreError;
 use super::keys::Key;
-use super::segment::{InlineRows, NewSegment, SegmentRecord};
+use super::segment::{InlineRows, NewSegment, SegmentRecord, SegmentRef};
 use super::{Batch, Store};
-use crate::ids::{NodeId, SegmentId};
-
-/// A segment as a snapshot names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SegmentRef {
-    pub id: SegmentId,
-    pub row_count: u64,
-    pub size_bytes: u64,
-    /// False for a Parquet file.
-    pub inline: bool,
-}
+use crate::ids::NodeId;
 
 /// The content of one object at one version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,6 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::args::OnError;
 use crate::error::Error;
 use crate::exec::Outcome;
 use crate::parser::{STATEMENT_MAX, SplitError};
@@ -24,6 +23,13 @@ pub enum Flow {
     /// A statement failed and nothing behind it is to run.
     Stop,
     Quit,
+}
+
+/// What a failed statement does to those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    Stop,
+    Continue,
 }
 
 /// See the module.
