@@ -139,8 +139,9 @@ impl Seam {
 }
 
 fn local_objects(dir: &Path) -> Result<Arc<dyn datafusion::object_store::ObjectStore>, StoreError> {
-    let local = LocalFileSystem::new_with_prefix(dir)
-        .map_err(|error| io_error("open data folder", dir)(io::Error::other(error.to_string())))?;
+    let local = LocalFileSystem::new_with_prefix(dir).map_err(|error| {
+        io_error("open data folder", dir)(std::io::Error::other(error.to_string()))
+    })?;
     Ok(Arc::new(local))
 }
 
