@@ -116,10 +116,12 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         BufWriter::with_capacity(64 << 10, io::stdout()),
         io::stderr(),
     );
-    let default = if args.statements.is_some() || args.file.is_some() {
-        OnError::Stop
-    } else {
+    let is_pipe = args.statements.is_none() && args.file.is_none() && !is_interactive;
+    // At a prompt a failure ends the entry, not the session.
+    let default = if is_pipe {
         OnError::Continue
+    } else {
+        OnError::Stop
     };
     let on_error = args.on_error.map_or(default, OnErrorName::into);
     let mut runner = Runner::new(session, args.format(), on_error, &mut out, &mut err);

@@ -33,8 +33,14 @@ impl Streams<'_> {
     pub fn ok(&mut self, format: Format) -> io::Result<()> {
         match format {
             Format::Table => writeln!(self.out, "OK"),
-            Format::Csv | Format::Json => writeln!(self.err, "OK"),
+            Format::Csv | Format::Json => self.ok_beside(),
         }
+    }
+
+    /// The word on stderr, behind what has gone to stdout.
+    fn ok_beside(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        writeln!(self.err, "OK")
     }
 }
 
@@ -52,7 +58,7 @@ pub fn outcome(outcome: &Outcome, format: Format, streams: &mut Streams<'_>) -> 
         (Outcome::Rows(set), Format::Json) => rows::json(set, streams.out),
         (Outcome::Description(description), Format::Table) => {
             write!(streams.out, "{}", describe::boxed(description))?;
-            writeln!(streams.err, "OK")
+            streams.ok_beside()
         }
         (Outcome::Description(description), format) => {
             listing::machine(&describe::listing(description), format, streams.out)?;
@@ -63,7 +69,7 @@ pub fn outcome(outcome: &Outcome, format: Format, streams: &mut Streams<'_>) -> 
             match listing.layout {
                 Layout::Settings => streams.ok(format),
                 Layout::HistoryOfTables | Layout::History | Layout::Tables | Layout::Lines => {
-                    writeln!(streams.err, "OK")
+                    streams.ok_beside()
                 }
             }
         }

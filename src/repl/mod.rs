@@ -22,6 +22,10 @@ pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::
         runner.fail(&error.into())?;
         return Ok(Flow::Stop);
     }
+    eprintln!(
+        "odpsh {}: `help;` lists the statements, `quit` leaves",
+        env!("CARGO_PKG_VERSION")
+    );
     let config = Config::builder()
         .max_history_size(HISTORY_MAX)
         .map_err(terminal_error)?;
