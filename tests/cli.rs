@@ -88,6 +88,18 @@ fn data_goes_to_stdout_and_all_else_to_stderr() {
 }
 
 #[test]
+fn a_very_long_value_is_printed_whole_on_its_line() {
+    let home = Home::new();
+    let long = "x".repeat(100_000);
+    let out = home.sql(&format!("select '{long}' as a, 1 as b;"));
+    let rule = "+---+---+";
+    assert_eq!(
+        out,
+        format!("{rule}\n| a | b |\n{rule}\n| {long} | 1 |\n{rule}\n")
+    );
+}
+
+#[test]
 fn quit_ends_a_script() {
     let home = Home::new();
     let run = home.run(&[], b"select 1 as a; quit; select 2 as a;").ok();

@@ -27,27 +27,48 @@ fn names(set: &RowSet) -> impl Iterator<Item = &str> {
         .map(|field| field.name().as_str())
 }
 
+/// Wider cells than this are beyond the table library.
+const CELL_MAX: usize = 30_000;
+
 /// The rows as people read them.
 pub(super) fn table(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
+    if set.schema.fields().is_empty() {
+        return Ok(());
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for batch in &set.batches {
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter().map(|array| text(array, row));
+            rows.push(
+                values
+                    .map(|value| value.unwrap_or_else(|| "NULL".to_owned()))
+                    .collect(),
+            );
+        }
+    }
+    if rows.iter().flatten().any(|cell| cell.len() > CELL_MAX) {
+        return unaligned(set, &rows, out);
+    }
     let mut table = Table::new();
     table
         .load_style(FRAME)
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(names(set));
-    for batch in &set.batches {
-        for row in 0..batch.num_rows() {
-            table.add_row(
-                batch
-                    .columns()
-                    .iter()
-                    .map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned())),
-            );
-        }
-    }
-    if set.schema.fields().is_empty() {
-        return Ok(());
-    }
+    table.add_rows(rows);
     writeln!(out, "{table}")
+}
+
+/// The same frame as wide as the titles: a very long value is printed whole and shifts its row.
+fn unaligned(set: &RowSet, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+    let rule: String = names(set)
+        .map(|name| format!("+{}", "-".repeat(name.chars().count() + 2)))
+        .collect();
+    let title: Vec<&str> = names(set).collect();
+    writeln!(out, "{rule}+\n| {} |\n{rule}+", title.join(" | "))?;
+    for row in rows {
+        writeln!(out, "| {} |", row.join(" | "))?;
+    }
+    writeln!(out, "{rule}+")
 }
 
 /// The rows as CSV with a header.
