@@ -72,6 +72,29 @@ impl Record for Table {
     const VERSION: u16 = 1;
 }
 
+impl Table {
+    /// A table that is about to be created: no rows of history, no comment, no properties.
+    pub fn new(project: &str, name: &str, owner: &str, partitioned: bool, now_ms: i64) -> Self {
+        Self {
+            project: project.to_owned(),
+            name: name.to_owned(),
+            owner: owner.to_owned(),
+            comment: None,
+            lifecycle_days: None,
+            properties: BTreeMap::new(),
+            partitioned,
+            schema: 1,
+            created_at_ms: now_ms,
+            ddl_at_ms: now_ms,
+            modified_at_ms: now_ms,
+            last_row_at_ms: now_ms,
+            dropped_at_ms: None,
+            last_lsn: Lsn(0),
+            head: Lsn(0),
+        }
+    }
+}
+
 /// One schema of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {

@@ -4,7 +4,7 @@ use super::Outcome;
 use crate::catalog::edit::{NewRow, TableEdit};
 use crate::catalog::{Operation, Partition, Table};
 use crate::error::Result;
-use crate::ids::{Lsn, PartitionId};
+use crate::ids::PartitionId;
 use crate::plan::{Context, NewTable, Target};
 use crate::store::Snapshot;
 
@@ -12,22 +12,12 @@ pub(super) fn create_table(cx: &Context<'_>, new: NewTable) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author = cx.author();
     let id = cx.new_table_id(&mut batch);
+    let partitioned = !new.schema.partition_columns.is_empty();
     let table = Table {
-        project: new.project,
-        name: new.name,
-        owner: cx.user.to_owned(),
         comment: new.comment,
         lifecycle_days: new.lifecycle_days,
         properties: new.properties.into_iter().collect(),
-        partitioned: !new.schema.partition_columns.is_empty(),
-        schema: 1,
-        created_at_ms: cx.now_ms,
-        ddl_at_ms: cx.now_ms,
-        modified_at_ms: cx.now_ms,
-        last_row_at_ms: cx.now_ms,
-        dropped_at_ms: None,
-        last_lsn: Lsn(0),
-        head: Lsn(0),
+        ..Table::new(&new.project, &new.name, cx.user, partitioned, cx.now_ms)
     };
     TableEdit::create(&mut batch, &author, id, table, &new.schema, None)?.finish(&mut batch);
     cx.commit(batch, &author)?;

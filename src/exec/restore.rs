@@ -611,23 +611,13 @@ impl Work<'_> {
         name: &str,
     ) -> Result<Outcome> {
         let mut batch = self.begin()?;
-        let now_ms = self.author.now_ms;
+        let partitioned = source.table.partitioned;
+        let new = Table::new(project, name, self.cx.user, partitioned, self.author.now_ms);
         let table = Table {
-            project: project.to_owned(),
-            name: name.to_owned(),
-            owner: self.cx.user.to_owned(),
             comment: source.table.comment.clone(),
             lifecycle_days: source.table.lifecycle_days,
             properties: source.table.properties.clone(),
-            partitioned: source.table.partitioned,
-            schema: 1,
-            created_at_ms: now_ms,
-            ddl_at_ms: now_ms,
-            modified_at_ms: now_ms,
-            last_row_at_ms: now_ms,
-            dropped_at_ms: None,
-            last_lsn: Lsn(0),
-            head: Lsn(0),
+            ..new
         };
         let id = self.cx.new_table_id(&mut batch);
         let content =
