@@ -38,6 +38,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// A random id, as the function `uuid()` gives it.
+pub fn random_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// A number nobody can foresee, for `rand()`.
+pub fn random_seed() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
+}
+
 /// A clock that starts where it is told and steps one second per statement.
 pub struct ControlledClock {
     next_ms: AtomicI64,

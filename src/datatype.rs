@@ -29,6 +29,12 @@ pub enum DataType {
     /// An instant in nanoseconds.
     Timestamp,
     Binary,
+    /// A local time in nanoseconds, without a zone.
+    TimestampNtz,
+    Array(Box<DataType>),
+    Map(Box<DataType>, Box<DataType>),
+    /// Fields by name, in order.
+    Struct(Vec<(String, DataType)>),
 }
 
 impl DataType {
@@ -68,18 +74,27 @@ impl DataType {
                 [n] if (1..=255).contains(&n) => Ok(Self::Char(n as u8)),
                 _ => wrong("char needs a length from 1 to 255"),
             },
-            "array"
-            | "map"
-            | "struct"
-            | "json"
-            | "timestamp_ntz"
-            | "interval_year_month"
-            | "interval_day_time" => Err(Error::not_supported(format!(
-                "type {}",
-                name.to_ascii_uppercase()
-            ))),
+            "timestamp_ntz" => plain(Self::TimestampNtz),
+            "json" | "interval_year_month" | "interval_day_time" => Err(Error::not_supported(
+                format!("type {}", name.to_ascii_uppercase()),
+            )),
             _ => Err(Error::syntax(0, format!("invalid type '{name}'"))),
         }
+    }
+
+    /// Whether values of this type are made of others.
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))
+    }
+
+    /// The type in words of messages: `Bigint`, `Array`.
+    pub fn title(&self) -> String {
+        let name = self.to_string();
+        let name = name.split(['(', '<']).next().unwrap_or_default();
+        let mut chars = name.chars();
+        chars.next().map_or(String::new(), |first| {
+            first.to_uppercase().chain(chars).collect()
+        })
     }
 
     /// Whether a partition column may have this type.
@@ -116,6 +131,17 @@ impl fmt::Display for DataType {
             Self::Datetime => f.write_str("datetime"),
             Self::Timestamp => f.write_str("timestamp"),
             Self::Binary => f.write_str("binary"),
+            Self::TimestampNtz => f.write_str("timestamp_ntz"),
+            Self::Array(item) => write!(f, "array<{item}>"),
+            Self::Map(key, value) => write!(f, "map<{key},{value}>"),
+            Self::Struct(fields) => {
+                f.write_str("struct<")?;
+                for (number, (name, data_type)) in fields.iter().enumerate() {
+                    let comma = if number > 0 { "," } else { "" };
+                    write!(f, "{comma}{name}:{data_type}")?;
+                }
+                f.write_str(">")
+            }
         }
     }
 }

@@ -16,10 +16,10 @@ pub enum ErrorKind {
 }
 
 /// A failed statement. `Display` gives what follows `FAILED: `.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Body>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Body {
     kind: ErrorKind,
     /// Text before the detail, with `{place}` where the position goes.
@@ -173,6 +173,74 @@ impl Error {
         Self::new(ErrorKind::Data, "ODPS-0121145:Data overflow - ", detail)
     }
 
+    /// `ODPS-0130221 Invalid number of arguments`.
+    pub fn argument_count(function: &str, count: usize) -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130221:{place}Invalid number of arguments - ",
+            format!("function {function} cannot take {count} arguments"),
+        )
+    }
+
+    /// `ODPS-0130121 Invalid argument type`.
+    pub fn argument_type(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130121:{place}Invalid argument type - ",
+            detail,
+        )
+    }
+
+    /// `ODPS-0121095 Invalid arguments`, a value that a function cannot take.
+    pub fn argument_value(detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, "ODPS-0121095:Invalid arguments - ", detail)
+    }
+
+    /// `ODPS-0121011 Invalid regular expression pattern`.
+    pub fn regular_expression(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Data,
+            "ODPS-0121011:Invalid regular expression pattern - ",
+            detail,
+        )
+    }
+
+    /// `ODPS-0123111`, a time that is not written as its format says.
+    pub fn time_format(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Data,
+            "ODPS-0123111:Format string does not match datetime string - ",
+            detail,
+        )
+    }
+
+    /// `ODPS-0130241 Illegal union operation`.
+    pub fn set_operation(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130241:{place}Illegal union operation - ",
+            detail,
+        )
+    }
+
+    /// `ODPS-0130201 View not found`.
+    pub fn view_not_found(project: &str, view: &str) -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130201:{place}View not found - ",
+            format!("view {project}.{view} cannot be resolved"),
+        )
+    }
+
+    /// `ODPS-0130252 Cartesian product is not allowed`.
+    pub fn cartesian() -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130252:{place}Cartesian product is not allowed - ",
+            "cartesian product is not allowed without mapjoin",
+        )
+    }
+
     /// `ODPS-0123031 Partition exception`.
     pub fn partition_value(detail: impl Into<String>) -> Self {
         Self::new(
@@ -239,6 +307,23 @@ impl Error {
     /// Names the place, as a byte offset in the statement's text.
     pub fn at(mut self, offset: usize) -> Self {
         self.0.offset = Some(offset);
+        self
+    }
+
+    /// The same error, with `context` before its detail.
+    pub fn in_context(mut self, context: &str) -> Self {
+        self.0.detail.insert_str(0, context);
+        self
+    }
+
+    /// Whether the error names its place.
+    pub fn has_place(&self) -> bool {
+        self.0.offset.is_some()
+    }
+
+    /// The same error, its place moved on by `bytes`.
+    pub fn moved_by(mut self, bytes: usize) -> Self {
+        self.0.offset = self.0.offset.map(|offset| offset + bytes);
         self
     }
 

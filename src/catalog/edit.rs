@@ -182,6 +182,7 @@ impl<'a> TableEdit<'a> {
             dropped_at_ms: None,
             first: Lsn(0),
             head: Lsn(0),
+            lifecycle_disabled: false,
         };
         Ok(self.add_partition_row(batch, id, &mut partition, row))
     }

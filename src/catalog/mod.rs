@@ -14,7 +14,7 @@ pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
     Column, DroppedName, LivePartition, ObjectVersion, Origin, Partition, Project, Schema, Table,
-    TableName, Version,
+    TableName, Version, View,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -55,6 +55,27 @@ impl<'a> Catalog<'a> {
             Some(TableName { table }) => Ok(Some((table, self.require_table(table)?))),
             None => Ok(None),
         }
+    }
+
+    /// The view of that name.
+    pub fn view(&self, project: &str, name: &str) -> Result<Option<View>, StoreError> {
+        self.store.get(&Key::View {
+            project: project.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// The views of a project, by name.
+    pub fn views(&self, project: &str) -> Result<Vec<(String, View)>, StoreError> {
+        let mut views = Vec::new();
+        self.store
+            .scan(&KeyRange::views(project), Order::Ascending, |key, view| {
+                if let Key::View { name, .. } = key {
+                    views.push((name, view));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(views)
     }
 
     /// The table incarnation of that id, live or dropped.

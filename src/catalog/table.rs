@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::Operation;
 use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
-use crate::store::{Record, Snapshot};
+use crate::store::{Record, Snapshot, decode_payload};
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,11 +65,62 @@ pub struct Table {
     pub last_lsn: Lsn,
     /// The last row of the table itself; for a table without partitions, of all.
     pub head: Lsn,
+    /// Whether the lifecycle has nothing to say for now.
+    pub lifecycle_disabled: bool,
+    /// The columns of CLUSTERED BY and what stands behind them, as SQL; it has no other effect than that
+    /// such a table cannot be restored.
+    pub clustering: Option<String>,
+    /// The columns of the primary key.
+    pub primary_key: Vec<u32>,
 }
 
 impl Record for Table {
     const KIND: u8 = 0x30;
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
+        let old: TableV1 = decode_payload(payload).filter(|_| version == 1)?;
+        Some(Self {
+            project: old.project,
+            name: old.name,
+            owner: old.owner,
+            comment: old.comment,
+            lifecycle_days: old.lifecycle_days,
+            properties: old.properties,
+            partitioned: old.partitioned,
+            schema: old.schema,
+            created_at_ms: old.created_at_ms,
+            ddl_at_ms: old.ddl_at_ms,
+            modified_at_ms: old.modified_at_ms,
+            last_row_at_ms: old.last_row_at_ms,
+            dropped_at_ms: old.dropped_at_ms,
+            last_lsn: old.last_lsn,
+            head: old.head,
+            lifecycle_disabled: false,
+            clustering: None,
+            primary_key: Vec::new(),
+        })
+    }
+}
+
+/// [`Table`] before it knew of primary keys.
+#[derive(Deserialize)]
+struct TableV1 {
+    project: String,
+    name: String,
+    owner: String,
+    comment: Option<String>,
+    lifecycle_days: Option<u32>,
+    properties: BTreeMap<String, String>,
+    partitioned: bool,
+    schema: u32,
+    created_at_ms: i64,
+    ddl_at_ms: i64,
+    modified_at_ms: i64,
+    last_row_at_ms: i64,
+    dropped_at_ms: Option<i64>,
+    last_lsn: Lsn,
+    head: Lsn,
 }
 
 impl Table {
@@ -91,7 +142,17 @@ impl Table {
             dropped_at_ms: None,
             last_lsn: Lsn(0),
             head: Lsn(0),
+            lifecycle_disabled: false,
+            clustering: None,
+            primary_key: Vec::new(),
         }
+    }
+
+    /// Whether rows may be changed one by one: UPDATE, DELETE, MERGE.
+    pub fn is_transactional(&self) -> bool {
+        self.properties
+            .get("transactional")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 }
 
@@ -104,6 +165,54 @@ pub struct Schema {
 
 impl Record for Schema {
     const KIND: u8 = 0x31;
+    const VERSION: u16 = 2;
+
+    fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
+        let old: SchemaV1 = decode_payload(payload).filter(|_| version == 1)?;
+        let column = |old: ColumnV1| Column {
+            id: old.id,
+            name: old.name,
+            data_type: old.data_type,
+            nullable: old.nullable,
+            comment: old.comment,
+            default: None,
+        };
+        Some(Self {
+            columns: old.columns.into_iter().map(column).collect(),
+            partition_columns: old.partition_columns.into_iter().map(column).collect(),
+        })
+    }
+}
+
+/// [`Schema`] before columns had defaults.
+#[derive(Deserialize)]
+struct SchemaV1 {
+    columns: Vec<ColumnV1>,
+    partition_columns: Vec<ColumnV1>,
+}
+
+#[derive(Deserialize)]
+struct ColumnV1 {
+    id: u32,
+    name: String,
+    data_type: DataType,
+    nullable: bool,
+    comment: Option<String>,
+}
+
+/// A view: a query under a name. It has no history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    pub owner: String,
+    pub comment: Option<String>,
+    /// The query, whose plain names belong to the view's project.
+    pub query: String,
+    pub columns: Vec<Column>,
+    pub created_at_ms: i64,
+}
+
+impl Record for View {
+    const KIND: u8 = 0x22;
     const VERSION: u16 = 1;
 }
 
@@ -116,6 +225,8 @@ pub struct Column {
     pub data_type: DataType,
     pub nullable: bool,
     pub comment: Option<String>,
+    /// What an INSERT puts where it names no value: a literal, as SQL.
+    pub default: Option<String>,
 }
 
 impl Schema {
@@ -160,11 +271,37 @@ pub struct Partition {
     pub first: Lsn,
     /// Its last row.
     pub head: Lsn,
+    /// Whether the lifecycle has nothing to say for now.
+    pub lifecycle_disabled: bool,
 }
 
 impl Record for Partition {
     const KIND: u8 = 0x41;
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
+        let old: PartitionV1 = decode_payload(payload).filter(|_| version == 1)?;
+        Some(Self {
+            values: old.values,
+            created_at_ms: old.created_at_ms,
+            modified_at_ms: old.modified_at_ms,
+            dropped_at_ms: old.dropped_at_ms,
+            first: old.first,
+            head: old.head,
+            lifecycle_disabled: false,
+        })
+    }
+}
+
+/// [`Partition`] before its lifecycle could be disabled.
+#[derive(Deserialize)]
+struct PartitionV1 {
+    values: Vec<String>,
+    created_at_ms: i64,
+    modified_at_ms: i64,
+    dropped_at_ms: Option<i64>,
+    first: Lsn,
+    head: Lsn,
 }
 
 /// A history row, and the content it designates.

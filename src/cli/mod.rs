@@ -110,6 +110,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         project,
         zone,
         interruptible: is_interactive,
+        memory_bytes: machine_memory() / 2,
     });
 
     let (mut out, mut err) = (
@@ -155,6 +156,18 @@ fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {
 
 fn history_file() -> Option<PathBuf> {
     std::env::home_dir().map(|home| home.join(".odpsh").join("history"))
+}
+
+/// The machine's memory in bytes; 8 GB where it cannot be found out.
+fn machine_memory() -> usize {
+    const UNKNOWN: usize = 8 << 30;
+    let Ok(text) = std::fs::read_to_string("/proc/meminfo") else {
+        return UNKNOWN;
+    };
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes =
+        total.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    kilobytes.map_or(UNKNOWN, |kilobytes| kilobytes << 10)
 }
 
 fn user_name() -> String {

@@ -9,13 +9,24 @@ use crate::store::StoreError;
 /// Turns an engine error into ours. `text` is the text the engine parsed: places in it are places in
 /// the statement.
 pub fn translate(error: &DataFusionError, text: &str) -> Error {
+    if let Some(error) = own_error(error) {
+        return match (
+            error.has_place(),
+            named_function(&error).and_then(|name| place_of(text, &name)),
+        ) {
+            (false, Some(at)) => error.at(at),
+            _ => error,
+        };
+    }
     if let Some(error) = store_error(error) {
         return error;
     }
     let root = error.find_root();
     let message = root.strip_backtrace();
     match root {
-        DataFusionError::SQL(error, _) => syntax(&error.to_string(), text),
+        DataFusionError::SQL(error, _) => {
+            Error::syntax(0, lower_first(first_line(&error.to_string())))
+        }
         DataFusionError::SchemaError(error, _) => schema(error, text),
         DataFusionError::NotImplemented(detail) => {
             Error::semantic(format!("not supported yet: {}", first_line(detail)))
@@ -28,6 +39,34 @@ pub fn translate(error: &DataFusionError, text: &str) -> Error {
         DataFusionError::Execution(detail) => data(detail),
         _ => data(&message),
     }
+}
+
+/// An error of our own functions and planning, however deep it is wrapped.
+fn own_error(error: &DataFusionError) -> Option<Error> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = next {
+        if let Some(own) = current.downcast_ref::<Error>() {
+            return Some(own.clone());
+        }
+        next = match current.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::Shared(inner)) => Some(&**inner),
+            Some(DataFusionError::External(inner)) => Some(&**inner),
+            Some(DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner)) => {
+                Some(&**inner)
+            }
+            Some(DataFusionError::Collection(errors)) => errors.first().map(|first| first as _),
+            Some(DataFusionError::ArrowError(inner, _)) => Some(&**inner),
+            _ => current.source(),
+        };
+    }
+    None
+}
+
+/// The function that a message names.
+fn named_function(error: &Error) -> Option<String> {
+    let message = error.to_string();
+    let rest = message.split("function ").nth(1)?;
+    Some(rest.split([' ', ':']).next()?.to_owned())
 }
 
 /// A damaged segment or record that a scan came upon, however deep it is wrapped.
@@ -48,57 +87,6 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
         };
     }
     None
-}
-
-/// `sql parser error: Expected: …, found: x at Line: 1, Column: 8`.
-fn syntax(message: &str, text: &str) -> Error {
-    let number_after = |label: &str| {
-        let rest = message.rsplit_once(label)?.1;
-        rest.trim_start()
-            .split(|c: char| !c.is_ascii_digit())
-            .next()?
-            .parse::<usize>()
-            .ok()
-    };
-    let place = number_after("Line:").zip(number_after("Column:"));
-    let offset = place.map_or(0, |(line, column)| offset_of(text, line, column));
-    if message.contains("recursion limit") || message.contains("RecursionLimit") {
-        return Error::syntax(first_word(text), "the query is nested too deeply");
-    }
-    let found = message
-        .rsplit_once("found: ")
-        .map(|(_, rest)| rest.split(" at Line").next().unwrap_or(rest));
-    let detail = match found {
-        Some("EOF") | None if place.is_none() => {
-            "invalid token ';', the query ends too early".to_owned()
-        }
-        Some("EOF") => "invalid token ';', the query ends too early".to_owned(),
-        Some(token) => format!(
-            "invalid token '{}'",
-            token.chars().take(40).collect::<String>()
-        ),
-        None => "invalid query".to_owned(),
-    };
-    let at = if place.is_none() { text.len() } else { offset };
-    Error::syntax(at, detail)
-}
-
-fn first_word(text: &str) -> usize {
-    text.len() - text.trim_start().len()
-}
-
-fn offset_of(text: &str, line: usize, column: usize) -> usize {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let rest = text.get(start..).unwrap_or_default();
-    start
-        + rest
-            .char_indices()
-            .nth(column.saturating_sub(1))
-            .map_or(rest.len(), |(offset, _)| offset)
 }
 
 fn schema(error: &SchemaError, text: &str) -> Error {
@@ -135,15 +123,138 @@ pub(super) fn place_of(text: &str, name: &str) -> Option<usize> {
 
 fn plan(detail: &str, text: &str) -> Error {
     let line = first_line(detail);
-    if let Some(rest) = line.strip_prefix("Invalid function '") {
-        let name = rest.split('\'').next().unwrap_or_default();
-        let error = Error::semantic(format!("function or view '{name}' cannot be resolved"));
-        return match place_of(text, name) {
-            Some(at) => error.at(at),
-            None => error,
-        };
+    let placed = |error: Error, name: &str| match place_of(text, &name.to_lowercase()) {
+        Some(at) => error.at(at),
+        None => error,
+    };
+    let between = |begin: &str, end: &str| {
+        let rest = line.split_once(begin)?.1;
+        Some(rest.split_once(end)?.0.to_owned())
+    };
+    if let Some(name) = between("Invalid function '", "'") {
+        let detail = format!("function or view '{name}' cannot be resolved");
+        return placed(Error::semantic(detail), &name);
     }
-    Error::semantic(lower_first(line))
+    if let Some(call) =
+        between("argument types '", "'.").or_else(|| between("argument types '", "'"))
+    {
+        let (name, types) = call
+            .trim_end_matches(')')
+            .split_once('(')
+            .unwrap_or((&call, ""));
+        let detail = format!(
+            "function {name} cannot match any overloaded functions with ({})",
+            types
+                .split(", ")
+                .map(type_word)
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        return placed(Error::semantic(detail), name);
+    }
+    if line.contains("different number of columns") {
+        return Error::set_operation("the queries have different numbers of columns");
+    }
+    if line.contains("must appear in the GROUP BY clause")
+        && let Some(column) = between("column \"", "\" must")
+    {
+        let detail = format!(
+            "column reference {} should appear in GROUP BY key",
+            plain(&column)
+        );
+        return placed(
+            Error::semantic(detail),
+            plain(&column).rsplit('.').next().unwrap_or_default(),
+        );
+    }
+    if line.contains("HAVING clause references") {
+        let column = between("references: ", " must").unwrap_or_default();
+        let column = column.split(' ').next().unwrap_or_default();
+        return Error::semantic(format!(
+            "column reference {} should appear in GROUP BY key",
+            plain(column)
+        ));
+    }
+    if line.contains("non-boolean predicate") || line.contains("must return boolean") {
+        return Error::semantic("expect a BOOLEAN expression");
+    }
+    if let Some(name) = between("WITH query name \"", "\"") {
+        return placed(
+            Error::semantic(format!("{name} is defined twice in WITH")),
+            &name,
+        );
+    }
+    if line.contains("Projections require unique expression names") {
+        return Error::semantic("two columns of a subquery have the same name");
+    }
+    if line.contains("subquery must return only one column")
+        || line.contains("should only return one column")
+    {
+        return Error::semantic("a subquery that stands for a value gives one column");
+    }
+    if let Some(name) = between("not found: '", "'") {
+        return placed(Error::semantic(format!("{name} cannot be resolved")), &name);
+    }
+    Error::semantic(ours(line))
+}
+
+/// A column as it was written: without its project and quotes.
+fn plain(column: &str) -> String {
+    let bare = column.replace(['"', '`'], "");
+    let mut parts: Vec<&str> = bare.split('.').collect();
+    if parts.len() > 2 {
+        parts = parts.split_off(parts.len() - 2);
+    }
+    parts.join(".")
+}
+
+/// An Arrow type's name as MaxCompute has it.
+fn type_word(name: &str) -> String {
+    let name = name.trim();
+    let word = match name {
+        "Boolean" => "BOOLEAN",
+        "Int8" => "TINYINT",
+        "Int16" => "SMALLINT",
+        "Int32" => "INT",
+        "Int64" | "UInt64" => "BIGINT",
+        "Float32" => "FLOAT",
+        "Float64" => "DOUBLE",
+        "Utf8" | "Utf8View" | "LargeUtf8" | "String" => "STRING",
+        "Binary" | "BinaryView" => "BINARY",
+        "Date32" | "Date" => "DATE",
+        "Null" => "VOID",
+        _ if name.starts_with("Timestamp(ms") || name.starts_with("Timestamp(Millisecond") => {
+            "DATETIME"
+        }
+        _ if name.starts_with("Timestamp") => "TIMESTAMP",
+        _ if name.starts_with("Decimal") => "DECIMAL",
+        _ if name.starts_with("List") => "ARRAY",
+        _ if name.starts_with("Map") => "MAP",
+        _ if name.starts_with("Struct") => "STRUCT",
+        other => return other.to_uppercase(),
+    };
+    word.to_owned()
+}
+
+/// A message of the engine without its own names of types and of itself.
+fn ours(line: &str) -> String {
+    let mut text = lower_first(line);
+    for (theirs, word) in [
+        ("Utf8View", "STRING"),
+        ("Utf8", "STRING"),
+        ("Int64", "BIGINT"),
+        ("Int32", "INT"),
+        ("Int16", "SMALLINT"),
+        ("Int8", "TINYINT"),
+        ("Float64", "DOUBLE"),
+        ("Float32", "FLOAT"),
+        ("Boolean", "BOOLEAN"),
+        ("Date32", "DATE"),
+        ("DataFusion", "odpsh"),
+    ] {
+        text = text.replace(theirs, word);
+    }
+    text
 }
 
 fn data(detail: &str) -> Error {
@@ -157,7 +268,7 @@ fn data(detail: &str) -> Error {
     if line.contains("ast error") {
         return Error::illegal_cast(lower_first(line));
     }
-    Error::execution(lower_first(line))
+    Error::execution(ours(line))
 }
 
 fn first_line(text: &str) -> &str {

@@ -1,46 +1,55 @@
 //! Queries, on DataFusion. The only module that names its planning.
 //!
-//! The text of a query comes from our parser; DataFusion's own SQL parser reads it under the dialect of
-//! [`dialect`], one pass rewrites it, and the tables it names are asked for one by one. Everything
-//! asynchronous ends here.
+//! The text of a query comes from our parser; DataFusion's own SQL parser reads our tokens under the
+//! dialect of [`sql`], one pass rewrites it, the tables it names are asked for one by one, and
+//! [`planner`] says what operators mean. Everything asynchronous ends here.
 
-mod dialect;
+pub mod cast;
 mod failure;
+pub mod function;
+mod options;
+mod planner;
+mod sql;
+mod sum;
 mod table;
+pub mod text;
 pub mod types;
 pub mod values;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use chrono_tz::Tz;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
+use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionState;
-use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::physical_plan::execute_stream;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::physical_plan::{displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
-use datafusion::sql::parser::{DFParserBuilder, Statement as EngineStatement};
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::StreamExt;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::Sender;
 
+pub use options::Options;
 pub use table::{Part, SnapshotTable};
 
 use crate::ast::Query;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use cast::Casting;
 
-/// Deepest nesting of a query.
-const NESTING_MAX: usize = 120;
 const CATALOG: &str = "odpsh";
+/// Deepest nesting of views.
+const VIEWS_MAX: usize = 32;
 
 /// The query engine of a session.
 pub struct Engine {
@@ -48,18 +57,48 @@ pub struct Engine {
     runtime: Mutex<Option<Runtime>>,
     /// Where a session waits for them, and for Ctrl-C: it must not depend on a busy thread.
     waiting: OnceLock<Runtime>,
-    state: OnceLock<SessionState>,
+    /// The state that queries under the same settings share.
+    state: Mutex<Option<(StateKey, SessionState)>>,
     /// Ctrl-C ends a running query.
     interruptible: bool,
 }
 
-/// Finds a table for a query: project (`None` for the current one) and name.
-pub type Resolve<'a> = dyn FnMut(Option<&str>, &str) -> Result<Option<SnapshotTable>> + 'a;
+/// What a shared state depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct StateKey {
+    casting: Casting,
+    memory_bytes: usize,
+}
+
+/// What a name in FROM stands for.
+pub enum Found {
+    Table(SnapshotTable),
+    View(View),
+}
+
+/// A view as the engine reads it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The project its names are looked up in.
+    pub project: String,
+    pub name: String,
+    pub query: String,
+    /// Names for its columns; empty where those of the query are kept.
+    pub columns: Vec<String>,
+}
+
+/// Where a query finds its tables. A project is `None` for the current one.
+pub trait Tables {
+    fn find(&mut self, project: Option<&str>, name: &str) -> Result<Option<Found>>;
+
+    /// The largest value of a table's first partition column that holds data.
+    fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>>;
+}
 
 /// What a query is run under.
 pub struct Setting<'a> {
     pub project: &'a str,
-    pub zone: Tz,
+    pub options: &'a Options,
     /// The store whose data files may be read; `None` where no table can be.
     pub store: Option<&'a Arc<Store>>,
 }
@@ -69,7 +108,7 @@ impl Engine {
         Self {
             runtime: Mutex::new(None),
             waiting: OnceLock::new(),
-            state: OnceLock::new(),
+            state: Mutex::new(None),
             interruptible,
         }
     }
@@ -80,17 +119,15 @@ impl Engine {
     pub fn run(
         &self,
         query: &Query,
-        statement: &str,
         setting: &Setting<'_>,
-        resolve: &mut Resolve<'_>,
+        tables: &mut dyn Tables,
         begin: &mut dyn FnMut(&SchemaRef) -> Result<()>,
         visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<SchemaRef> {
-        let text = padded(statement, query);
+        let placed = |error: Error| placed(error, query);
+        let failed = |error: DataFusionError| placed(failure::translate(&error, &query.text));
         let workers = self.workers()?;
-        let failed = |error: DataFusionError| failure::translate(&error, &text);
-        let parsed = self.parse(&text).map_err(failed)??;
-        let state = self.state_for(&parsed, &text, setting, resolve)?;
+        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
         let task = workers.spawn(async move {
@@ -106,8 +143,9 @@ impl Engine {
         {
             match produced.map_err(failed)? {
                 Produced::Schema(found) => {
-                    begin(&found)?;
-                    schema = Some(found);
+                    let named = output_schema(&found);
+                    begin(&named)?;
+                    schema = Some(named);
                 }
                 Produced::Rows(batch) => visit(batch)?,
             }
@@ -119,97 +157,89 @@ impl Engine {
         }
     }
 
-    fn parse(&self, text: &str) -> std::result::Result<Result<EngineStatement>, DataFusionError> {
-        let mut parser = DFParserBuilder::new(text)
-            .with_dialect(&dialect::OdpsDialect)
-            .with_recursion_limit(NESTING_MAX)
-            .build()?;
-        let mut statements = parser.parse_statements()?;
-        Ok(match (statements.pop_front(), statements.is_empty()) {
-            (Some(EngineStatement::Statement(statement)), true) => match *statement {
-                SqlStatement::Query(mut query) => {
-                    dialect::rewrite(&mut query);
-                    Ok(EngineStatement::Statement(Box::new(SqlStatement::Query(
-                        query,
-                    ))))
-                }
-                _ => Err(Error::not_supported("this statement as a query")),
-            },
-            _ => Err(Error::not_supported("this statement as a query")),
-        })
+    /// The columns a query would give, without running it.
+    pub fn columns(
+        &self,
+        query: &Query,
+        setting: &Setting<'_>,
+        tables: &mut dyn Tables,
+    ) -> Result<SchemaRef> {
+        let placed = |error: Error| placed(error, query);
+        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
+        let plan = futures::executor::block_on(state.statement_to_plan(parsed))
+            .and_then(|plan| state.optimize(&plan))
+            .map_err(|error| placed(failure::translate(&error, &query.text)))?;
+        Ok(output_schema(&Arc::new(plan.schema().as_arrow().clone())))
     }
 
-    /// The engine's state with the tables of this query, and no others.
-    fn state_for(
+    /// The plan of a query, as text.
+    pub fn explain(
         &self,
-        statement: &EngineStatement,
+        query: &Query,
+        setting: &Setting<'_>,
+        tables: &mut dyn Tables,
+    ) -> Result<String> {
+        let placed = |error: Error| placed(error, query);
+        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
+        let workers = self.workers()?;
+        let planned = workers.spawn(async move {
+            let plan = state.statement_to_plan(parsed).await?;
+            let plan = state.create_physical_plan(&plan).await?;
+            Ok(displayable(plan.as_ref()).indent(false).to_string())
+        });
+        match self.interruptibly(planned)? {
+            Ok(planned) => planned
+                .map_err(|error: DataFusionError| placed(failure::translate(&error, &query.text))),
+            Err(_) => Err(Error::internal("the query engine failed unexpectedly")),
+        }
+    }
+
+    /// A query ready to be planned, and a state with its tables and no others.
+    fn prepare(
+        &self,
         text: &str,
         setting: &Setting<'_>,
-        resolve: &mut Resolve<'_>,
-    ) -> Result<SessionState> {
-        let base = self.state.get_or_init(new_state);
-        let failed = |error: DataFusionError| failure::translate(&error, text);
+        tables: &mut dyn Tables,
+    ) -> Result<(EngineStatement, SessionState)> {
+        let base = self.base_state(setting.options)?;
         let catalog = Arc::new(MemoryCatalogProvider::new());
-        let current: Arc<MemorySchemaProvider> = Arc::default();
-        catalog
-            .register_schema(setting.project, Arc::clone(&current) as _)
-            .map_err(failed)?;
-        for reference in base.resolve_table_references(statement).map_err(failed)? {
-            if base.table_functions().contains_key(reference.table()) {
-                continue;
-            }
-            let (project, name) = match &reference {
-                TableReference::Bare { table } => (None, table.as_ref()),
-                TableReference::Partial { schema, table } => {
-                    (Some(schema.as_ref()), table.as_ref())
-                }
-                TableReference::Full { .. } => {
-                    return Err(Error::not_supported(
-                        "names with a schema, project.schema.table",
-                    ));
-                }
-            };
-            let Some(found) = resolve(project, name)? else {
-                let error = Error::table_not_found(project.unwrap_or(setting.project), name);
-                return Err(match failure::place_of(text, name) {
-                    Some(at) => error.at(at),
-                    None => error,
-                });
-            };
-            let named = found.into_named(setting.zone.name()).map_err(failed)?;
-            let schema = match project.filter(|project| *project != setting.project) {
-                None => Arc::clone(&current) as Arc<dyn SchemaProvider>,
-                Some(project) => match catalog.schema(project) {
-                    Some(schema) => schema,
-                    None => {
-                        let schema: Arc<MemorySchemaProvider> = Arc::default();
-                        catalog
-                            .register_schema(project, Arc::clone(&schema) as _)
-                            .map_err(failed)?;
-                        schema
-                    }
-                },
-            };
-            schema
-                .register_table(name.to_owned(), named as Arc<dyn TableProvider>)
-                .map_err(failed)?;
-        }
         let catalogs = MemoryCatalogProviderList::new();
-        catalogs.register_catalog(CATALOG.to_owned(), catalog);
-        let mut config = base
-            .config()
-            .clone()
-            .with_default_catalog_and_schema(CATALOG, setting.project);
-        config.options_mut().execution.time_zone = Some(setting.zone.name().to_owned());
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::clone(&catalog) as _);
         if let Some(store) = setting.store {
             let url = url::parse(table::DATA_URL);
             base.runtime_env()
                 .register_object_store(&url, Arc::clone(store.objects()) as _);
         }
-        Ok(SessionStateBuilder::new_from_existing(base.clone())
-            .with_config(config)
-            .with_catalog_list(Arc::new(catalogs))
-            .build())
+        let mut preparing = Preparing {
+            base,
+            catalog,
+            catalogs: Arc::new(catalogs),
+            options: setting.options,
+            current: setting.project,
+            tables,
+        };
+        let parsed = preparing.register(text, setting.project, VIEWS_MAX)?;
+        let state = preparing.state_in(setting.project);
+        Ok((parsed, state))
+    }
+
+    fn base_state(&self, options: &Options) -> Result<SessionState> {
+        let key = StateKey {
+            casting: Casting {
+                zone: options.zone,
+                is_strict: options.is_strict,
+            },
+            memory_bytes: options.memory_bytes,
+        };
+        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, state)) = &*held
+            && *known == key
+        {
+            return Ok(state.clone());
+        }
+        let state = new_state(key)?;
+        *held = Some((key, state.clone()));
+        Ok(state)
     }
 
     /// The threads that queries run on, started when first needed.
@@ -269,25 +299,47 @@ enum Produced {
 }
 
 /// Plans and runs a query, giving its schema, then its rows, until the receiver is gone.
+/// Plans and runs a query. Where memory does not suffice for a hash join, which cannot go to disk, it is
+/// run once more with joins that can.
 async fn produce(
     statement: EngineStatement,
-    state: SessionState,
+    mut state: SessionState,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
+) -> std::result::Result<(), DataFusionError> {
+    let mut begun = false;
+    match stream(statement.clone(), &state, sender, &mut begun).await {
+        Err(error)
+            if !begun && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) =>
+        {
+            let options = state.config_mut().options_mut();
+            options.optimizer.prefer_hash_join = false;
+            options.optimizer.prefer_existing_sort = true;
+            stream(statement, &state, sender, &mut begun).await
+        }
+        other => other,
+    }
+}
+
+async fn stream(
+    statement: EngineStatement,
+    state: &SessionState,
+    sender: &Sender<std::result::Result<Produced, DataFusionError>>,
+    begun: &mut bool,
 ) -> std::result::Result<(), DataFusionError> {
     let plan = state.statement_to_plan(statement).await?;
     let plan = state.create_physical_plan(&plan).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
-    if sender
-        .send(Ok(Produced::Schema(stream.schema())))
-        .await
-        .is_err()
-    {
+    let mut next = stream.next().await.transpose()?;
+    *begun = true;
+    let schema = Produced::Schema(stream.schema());
+    if sender.send(Ok(schema)).await.is_err() {
         return Ok(());
     }
-    while let Some(batch) = stream.next().await {
-        if sender.send(Ok(Produced::Rows(batch?))).await.is_err() {
+    while let Some(batch) = next {
+        if sender.send(Ok(Produced::Rows(batch))).await.is_err() {
             break;
         }
+        next = stream.next().await.transpose()?;
     }
     Ok(())
 }
@@ -298,25 +350,204 @@ impl Drop for Engine {
     }
 }
 
-fn new_state() -> SessionState {
+fn new_state(key: StateKey) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
+    options.execution.time_zone = Some(key.casting.zone.name().to_owned());
     // NULL is lower than any value.
     options.sql_parser.default_null_ordering = "nulls_min".to_owned();
-    SessionStateBuilder::new()
+    options.sql_parser.collect_spans = true;
+    // ORDER BY of a subquery has its LIMIT and means something.
+    options.sql_parser.enable_subquery_sort_elimination = false;
+    let pool = FairSpillPool::new(key.memory_bytes);
+    let consumers = std::num::NonZeroUsize::new(3).expect("three is not zero");
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, consumers)))
+        .build_arc()
+        .map_err(|error| Error::internal(error.strip_backtrace()))?;
+    let planner = Arc::new(planner::OdpsPlanner {
+        casting: key.casting,
+    });
+    let mut planners: Vec<Arc<dyn datafusion::logical_expr::planner::ExprPlanner>> =
+        vec![Arc::clone(&planner) as _];
+    planners.extend(SessionStateDefaults::default_expr_planners());
+    let builder = SessionStateBuilder::new()
         .with_config(config)
-        .with_default_features()
-        .build()
+        .with_runtime_env(runtime)
+        .with_file_formats(SessionStateDefaults::default_file_formats())
+        .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .with_expr_planners(planners)
+        .with_relation_planners(vec![planner as _]);
+    Ok(function::register(builder, key.casting).build())
 }
 
-/// The query alone, at the same line and column as in its statement.
-fn padded(statement: &str, query: &Query) -> String {
-    let before = statement.get(..query.at.0).unwrap_or_default();
-    let blank = before.chars().map(|c| if c == '\n' { '\n' } else { ' ' });
-    blank.chain(query.text.chars()).collect()
+/// Registers the tables of a query, and of the views among them.
+struct Preparing<'a> {
+    base: SessionState,
+    catalog: Arc<MemoryCatalogProvider>,
+    catalogs: Arc<MemoryCatalogProviderList>,
+    options: &'a Options,
+    /// The session's project.
+    current: &'a str,
+    tables: &'a mut dyn Tables,
+}
+
+impl Preparing<'_> {
+    /// Reads a query whose plain names belong to `project`, and registers its tables.
+    fn register(&mut self, text: &str, project: &str, depth: usize) -> Result<EngineStatement> {
+        if depth == 0 {
+            return Err(Error::semantic("views are nested too deeply"));
+        }
+        let failed = |error: DataFusionError| failure::translate(&error, text);
+        let mut query = sql::parse(text)?;
+        let current = self.current;
+        let tables = &mut *self.tables;
+        let in_project = |named: Option<&str>| {
+            let named = named.unwrap_or(project);
+            (named != current).then(|| named.to_owned())
+        };
+        let mut max_partition = |named: Option<&str>, name: &str| {
+            tables.max_partition(in_project(named).as_deref(), name)
+        };
+        sql::rewrite(
+            &mut query,
+            &mut sql::Rewriting {
+                options: self.options,
+                text,
+                max_partition: &mut max_partition,
+            },
+        )?;
+        let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
+        let references = self
+            .base
+            .resolve_table_references(&statement)
+            .map_err(failed)?;
+        for reference in references {
+            if self.base.table_functions().contains_key(reference.table()) {
+                continue;
+            }
+            let (named, name) = match &reference {
+                TableReference::Bare { table } => (None, table.as_ref()),
+                TableReference::Partial { schema, table } => {
+                    (Some(schema.as_ref()), table.as_ref())
+                }
+                TableReference::Full { .. } => {
+                    return Err(Error::not_supported(
+                        "names with a schema, project.schema.table",
+                    ));
+                }
+            };
+            let owner = named.unwrap_or(project);
+            let schema = self.schema_of(owner)?;
+            if schema.table_exist(name) {
+                continue;
+            }
+            let Some(found) = self.tables.find(in_project(named).as_deref(), name)? else {
+                let error = Error::table_not_found(owner, name);
+                return Err(match failure::place_of(text, name) {
+                    Some(at) => error.at(at),
+                    None => error,
+                });
+            };
+            let provider = match found {
+                Found::Table(table) => table.into_named(self.options).map_err(failed)?,
+                Found::View(view) => self.view(&view, depth - 1).map_err(|error| {
+                    let inner = error.to_string();
+                    let detail = format!(
+                        "while resolving view {}.{} - {inner}",
+                        view.project, view.name
+                    );
+                    Error::semantic(detail)
+                })?,
+            };
+            schema
+                .register_table(name.to_owned(), provider)
+                .map_err(failed)?;
+        }
+        Ok(statement)
+    }
+
+    fn view(&mut self, view: &View, depth: usize) -> Result<Arc<dyn TableProvider>> {
+        let statement = self.register(&view.query, &view.project, depth)?;
+        let state = self.state_in(&view.project);
+        let failed = |error: DataFusionError| failure::translate(&error, &view.query);
+        let plan =
+            futures::executor::block_on(state.statement_to_plan(statement)).map_err(failed)?;
+        let fields = plan.schema().fields().iter().enumerate();
+        let names: Vec<String> = fields
+            .map(|(position, field)| match view.columns.get(position) {
+                Some(name) => name.clone(),
+                None => plain_name(field.name()),
+            })
+            .collect();
+        let columns = plan.schema().columns().into_iter().zip(names);
+        let renamed = columns
+            .map(|(column, name)| datafusion::logical_expr::Expr::Column(column).alias(name));
+        let plan = datafusion::logical_expr::LogicalPlanBuilder::from(plan)
+            .project(renamed.collect::<Vec<_>>())
+            .and_then(|plan| plan.build())
+            .map_err(failed)?;
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+
+    fn schema_of(&self, project: &str) -> Result<Arc<dyn SchemaProvider>> {
+        if let Some(schema) = self.catalog.schema(project) {
+            return Ok(schema);
+        }
+        let schema: Arc<MemorySchemaProvider> = Arc::default();
+        self.catalog
+            .register_schema(project, Arc::clone(&schema) as _)
+            .map_err(|error| Error::internal(error.strip_backtrace()))?;
+        Ok(schema)
+    }
+
+    /// The state in which plain names belong to `project`.
+    fn state_in(&self, project: &str) -> SessionState {
+        let _ = self.schema_of(project);
+        let config = self
+            .base
+            .config()
+            .clone()
+            .with_default_catalog_and_schema(CATALOG, project);
+        SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_config(config)
+            .with_catalog_list(Arc::clone(&self.catalogs) as _)
+            .build()
+    }
+}
+
+/// An error of a query with its place in the statement; one that names none points at the query.
+fn placed(error: Error, query: &Query) -> Error {
+    let begin = query.text.len() - query.text.trim_start().len();
+    let error = if error.has_place() {
+        error
+    } else {
+        error.at(begin)
+    };
+    error.moved_by(query.at.0)
+}
+
+/// The name of an output as its writer knows it.
+fn plain_name(name: &str) -> String {
+    let name = name.split(sql::PLAIN_MARK).next().unwrap_or(name);
+    match name
+        .strip_suffix(']')
+        .and_then(|name| name.rsplit_once('['))
+    {
+        // `t.s[f]`, a field of a struct.
+        Some((_, field)) => field.to_owned(),
+        None => name.to_owned(),
+    }
+}
+
+fn output_schema(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let named =
+        fields.map(|field| Field::new(plain_name(field.name()), field.data_type().clone(), true));
+    Arc::new(ArrowSchema::new(named.collect::<Vec<_>>()))
 }
 
 mod url {

@@ -31,9 +31,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
+use super::Options;
 use super::types::{session_type, storage_schema, storage_type};
 use crate::catalog::{Column, Schema};
 use crate::datatype::DataType;
+use crate::error::Error;
 use crate::ids::{Lsn, SegmentId, TableId};
 use crate::store::{Body, Bound, Key, SegmentRecord, Snapshot, Store, StoreError, physical_name};
 
@@ -57,6 +59,8 @@ pub struct SnapshotTable {
     name: String,
     schema: Schema,
     parts: Vec<Part>,
+    /// Whether all partitions may be read without a word on them.
+    allows_full_scan: bool,
     file_schema: SchemaRef,
     partition_fields: Vec<FieldRef>,
     table_schema: SchemaRef,
@@ -92,6 +96,7 @@ impl SnapshotTable {
             name,
             schema,
             parts,
+            allows_full_scan: true,
             file_schema,
             partition_fields,
             table_schema,
@@ -99,7 +104,9 @@ impl SnapshotTable {
     }
 
     /// The table under its column names, instants in the session's zone.
-    pub fn into_named(self, zone: &str) -> EngineResult<Arc<dyn TableProvider>> {
+    pub fn into_named(mut self, options: &Options) -> EngineResult<Arc<dyn TableProvider>> {
+        self.allows_full_scan = options.allows_full_scan;
+        let zone = options.zone.name();
         let columns: Vec<Expr> = self
             .schema
             .all_columns()
@@ -129,6 +136,13 @@ impl SnapshotTable {
             .filter(|filter| self.is_partition_filter(filter))
             .cloned();
         let Some(predicate) = conjunction(on_partition) else {
+            if !self.allows_full_scan && !self.partition_fields.is_empty() {
+                let (project, table) = self.name.split_once('.').unwrap_or(("", &self.name));
+                let detail = format!(
+                    "physical plan generation failed: java.lang.RuntimeException: Table({project},{table}) is full scan with all partitions, please specify partition predicates."
+                );
+                return Err(crate::engine::function::external(Error::semantic(detail)));
+            }
             return Ok(self.parts.iter().collect());
         };
         let columns = self

@@ -13,7 +13,8 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, DecimalType, Int64Type};
 
-use super::types::{arrow_type_name, session_type, storage_schema, storage_type};
+use super::cast::{Casting, cast, parse_date, parse_decimal};
+use super::types::{arrow_type_name, column_type, storage_schema, storage_type};
 use crate::ast::Literal;
 use crate::catalog::Column;
 use crate::datatype::DataType;
@@ -143,6 +144,21 @@ fn literal_array<'a>(
                     .with_timezone("UTC"),
             )
         }
+        DataType::TimestampNtz => {
+            let instants = collect(values, |v| {
+                let nanos = instant(column, v, Tz::UTC)?;
+                i64::try_from(nanos)
+                    .map_err(|_| Error::overflow(format!("a TIMESTAMP cannot hold {}", shown(v))))
+            })?;
+            Arc::new(instants.into_iter().collect::<TimestampNanosecondArray>())
+        }
+        nested if nested.is_nested() => {
+            let none = collect(values, |v| Err::<(), Error>(no_cast(column, v)))?;
+            new_null_array(&storage_type(nested), none.len())
+        }
+        DataType::Array(_) | DataType::Map(..) | DataType::Struct(_) => {
+            return Err(Error::internal("a nested type came as a plain one"));
+        }
         DataType::Binary => {
             let bytes = collect(values, |v| text(column, v))?;
             Arc::new(
@@ -219,45 +235,6 @@ fn decimal(column: &Column, value: &Literal, precision: u8, scale: u8) -> Result
     }
 }
 
-/// A decimal number as an integer of units of `10^-scale`, rounded half away from zero. `None` where the
-/// text is no number, `Some(None)` where it is too large.
-fn parse_decimal(text: &str, scale: u8) -> Option<Option<i128>> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, unsigned) = match mantissa.strip_prefix('-') {
-        Some(unsigned) => (true, unsigned),
-        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
-    };
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    // The number is `digits` with the point behind the first `kept` of them, after scaling.
-    let kept = whole.len() as i64 + i64::from(exponent) + i64::from(scale);
-    let significant = digits.trim_start_matches('0');
-    let kept = kept - (digits.len() - significant.len()) as i64;
-    if significant.is_empty() || kept < 0 {
-        return Some(Some(0));
-    }
-    if kept > 38 {
-        return Some(None);
-    }
-    let kept = kept as usize;
-    let taken = &significant[..kept.min(significant.len())];
-    let mut units = taken.parse::<i128>().unwrap_or(0) * 10i128.pow((kept - taken.len()) as u32);
-    if significant
-        .as_bytes()
-        .get(kept)
-        .is_some_and(|next| *next >= b'5')
-    {
-        units += 1;
-    }
-    Some(Some(if negative { -units } else { units }))
-}
-
 fn text(column: &Column, value: &Literal) -> Result<String> {
     let text = match value {
         Literal::String(text)
@@ -318,13 +295,6 @@ fn date(column: &Column, value: &Literal) -> Result<i32> {
     };
     let day = parse_date(text).ok_or_else(|| bad_cast(column, value))?;
     Ok(day.signed_duration_since(NaiveDate::default()).num_days() as i32)
-}
-
-fn parse_date(text: &str) -> Option<NaiveDate> {
-    let exact = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
-    NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .filter(|_| exact)
 }
 
 /// Nanoseconds since 1970-01-01 UTC of a local time in `zone`.
@@ -419,7 +389,7 @@ pub fn stored_rows(
     columns: &[Column],
     mapping: &Mapping,
     batch: &RecordBatch,
-    zone: &str,
+    zone: Tz,
 ) -> Result<RecordBatch> {
     let arrays = columns
         .iter()
@@ -441,7 +411,7 @@ pub fn stored_rows(
     stored_batch(columns, arrays.collect::<Result<_>>()?)
 }
 
-fn stored_array(column: &Column, array: &ArrayRef, zone: &str) -> Result<ArrayRef> {
+fn stored_array(column: &Column, array: &ArrayRef, zone: Tz) -> Result<ArrayRef> {
     let from = array.data_type();
     let target = storage_type(&column.data_type);
     if *from == target {
@@ -451,39 +421,23 @@ fn stored_array(column: &Column, array: &ArrayRef, zone: &str) -> Result<ArrayRe
     if !is_convertible(from, &column.data_type) {
         return Err(cannot_convert(column, &arrow_type_name(from)));
     }
+    let casting = Casting {
+        zone,
+        is_strict: true,
+    };
+    // Lengths of text are checked below, not cut.
+    let to = match &column.data_type {
+        DataType::Varchar(_) | DataType::Char(_) => &DataType::String,
+        other => other,
+    };
+    let seen = cast(array, to, casting)
+        .map_err(|error| error.in_context(&format!("column {}: ", column.name)))?;
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()
     };
-    let cast = |array: &ArrayRef, to: &ArrowType| {
-        cast_with_options(array, to, &options).map_err(|_| {
-            let to = title_case(&column.data_type.to_string());
-            let detail = format!(
-                "In function cast, a value cannot be casted from {} to {to}.",
-                title_case(&arrow_type_name(from))
-            );
-            Error::illegal_cast(format!("column {}: {detail}", column.name))
-        })
-    };
-    let is_text = matches!(
-        from,
-        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View
-    );
-    let through = match &column.data_type {
-        // A local time is one of the session's zone.
-        DataType::Datetime | DataType::Timestamp => {
-            cast(array, &session_type(&column.data_type, zone))?
-        }
-        DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt if is_text => {
-            match cast_with_options(array, &ArrowType::Int64, &options) {
-                Ok(array) => array,
-                Err(_) => cast(&cast(array, &ArrowType::Float64)?, &ArrowType::Int64)?,
-            }
-        }
-        DataType::Binary if is_text => cast(array, &ArrowType::BinaryView)?,
-        _ => Arc::clone(array),
-    };
-    let stored = cast(&through, &target)?;
+    let stored = cast_with_options(&seen, &target, &options)
+        .map_err(|error| Error::internal(error.to_string()))?;
     check_column(column, &stored)?;
     Ok(stored)
 }
@@ -504,6 +458,14 @@ fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
         return true;
     }
     match to {
+        DataType::Array(_) | DataType::Map(..) | DataType::Struct(_) => {
+            match (column_type(from), to) {
+                (Some(DataType::Array(_)), DataType::Array(_))
+                | (Some(DataType::Map(..)), DataType::Map(..)) => true,
+                (Some(DataType::Struct(a)), DataType::Struct(b)) => a.len() == b.len(),
+                _ => false,
+            }
+        }
         DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt => {
             is_integer || is_text
         }
@@ -513,7 +475,9 @@ fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
             from.is_numeric() || is_decimal || is_text || is_moment
         }
         DataType::Boolean => matches!(from, ArrowType::Boolean),
-        DataType::Date | DataType::Datetime | DataType::Timestamp => is_text || is_moment,
+        DataType::Date | DataType::Datetime | DataType::Timestamp | DataType::TimestampNtz => {
+            is_text || is_moment
+        }
         DataType::Binary => {
             is_text
                 || matches!(
@@ -577,6 +541,7 @@ mod tests {
             data_type,
             nullable: true,
             comment: None,
+            default: None,
         }
     }
 

@@ -98,7 +98,7 @@ fn write_source(cx: &Context<'_>, plan: &InsertPlan, writer: &mut SegmentWriter<
                 }
             };
             query::run(cx, source, &mut begin, &mut |rows| {
-                Ok(writer.write(stored_rows(columns, &plan.mapping, &rows, cx.zone.name())?)?)
+                Ok(writer.write(stored_rows(columns, &plan.mapping, &rows, cx.zone)?)?)
             })
             .map(drop)
         }

@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
 use nom::multi::{many1, separated_list1};
-use nom::sequence::{preceded, separated_pair};
+use nom::sequence::{delimited, preceded, separated_pair};
 
 use super::common::{
     flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
@@ -129,17 +129,47 @@ fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
     }
 }
 
-fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
+/// `bigint`, `decimal(10,2)`, `array<string>`, `map<string,bigint>`, `struct<a:bigint,b:string>`.
+pub(super) fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
+    nested_type(input, TYPE_NESTING_MAX)
+}
+
+/// Deepest nesting of a type.
+const TYPE_NESTING_MAX: usize = 20;
+
+fn nested_type(input: Tokens<'_>, depth: usize) -> Parsed<'_, DataType> {
     let Some(token) = input
         .first()
         .filter(|token| token.kind == super::token::TokenKind::Word)
     else {
         return input.expected("a type");
     };
+    if depth == 0 {
+        return input.fatal(Error::syntax(token.at, "the type is nested too deeply"));
+    }
     let (rest, ()) = input.accept(())?;
-    if rest.first().is_some_and(|token| token.text == "<") {
-        let detail = format!("type {}<…>", token.text.to_ascii_uppercase());
-        return input.fatal(Error::not_supported(detail).at(token.at));
+    let inner = |input| nested_type(input, depth - 1).map(|(rest, found)| (rest, Box::new(found)));
+    match token.text.to_ascii_lowercase().as_str() {
+        "array" => {
+            let item = delimited(symbol("<"), inner, symbol(">"));
+            return cut(item).map(DataType::Array).parse(rest);
+        }
+        "map" => {
+            let pair = separated_pair(inner, symbol(","), inner);
+            return cut(delimited(symbol("<"), pair, symbol(">")))
+                .map(|(key, value)| DataType::Map(key, value))
+                .parse(rest);
+        }
+        "struct" => {
+            let field = separated_pair(name.map(|name| name.text), symbol(":"), move |input| {
+                nested_type(input, depth - 1)
+            });
+            let fields = separated_list1(symbol(","), field);
+            return cut(delimited(symbol("<"), fields, symbol(">")))
+                .map(DataType::Struct)
+                .parse(rest);
+        }
+        _ => {}
     }
     let (rest, arguments) = opt(parenthesized(count)).parse(rest)?;
     match DataType::from_parts(token.text, &arguments.unwrap_or_default()) {

@@ -17,7 +17,7 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// Two-character marks; all others are one character.
+/// Two-character marks; `<=>` has three, all others are one character.
 const PAIRS: [&str; 8] = ["==", "<>", "!=", "<=", ">=", "||", "->", "::"];
 
 /// Splits `text` into tokens.
@@ -42,7 +42,12 @@ pub fn tokenize(text: &str) -> Result<Vec<Token<'_>>> {
                 let pair = text
                     .get(at..at + 2)
                     .is_some_and(|pair| PAIRS.contains(&pair));
-                (TokenKind::Symbol, at + if pair { 2 } else { c.len_utf8() })
+                let length = match c {
+                    '<' if text[at..].starts_with("<=>") => 3,
+                    _ if pair => 2,
+                    c => c.len_utf8(),
+                };
+                (TokenKind::Symbol, at + length)
             }
         };
         tokens.push(Token {

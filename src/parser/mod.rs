@@ -16,10 +16,13 @@ mod unsupported;
 use nom::Parser;
 use nom::branch::alt;
 
+pub use lexer::tokenize;
 pub use splitter::{STATEMENT_MAX, SplitError, Splitter};
-use token::{Parsed, Progress, Token, TokenKind, Tokens};
+use token::{Parsed, Progress, Tokens};
+pub use token::{Token, TokenKind};
 
 use crate::ast::Statement;
+use crate::datatype::DataType;
 use crate::error::{Error, Result};
 
 /// Parses one statement, without its `;`.
@@ -45,6 +48,22 @@ pub fn parse(text: &str) -> Result<Statement> {
             }
             Err(syntax_error(text, &tokens, &progress))
         }
+    }
+}
+
+/// Parses a column type such as `map<string,array<bigint>>`.
+pub fn parse_type(text: &str) -> Result<DataType> {
+    let tokens = lexer::tokenize(text)?;
+    let progress = Progress::default();
+    match ddl::data_type(Tokens::new(text, &tokens, &progress)) {
+        Ok((rest, data_type)) if rest.first().is_none() => Ok(data_type),
+        _ => match progress.fatal.take() {
+            Some(error) => Err(error),
+            None => Err(Error::syntax(
+                0,
+                format!("invalid type '{}'", common::shown(text)),
+            )),
+        },
     }
 }
 

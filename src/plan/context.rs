@@ -1,6 +1,7 @@
 //! What a statement is planned and executed in.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -9,11 +10,30 @@ use crate::ast::ObjectName;
 use crate::catalog::edit::Author;
 use crate::catalog::{Catalog, Project};
 use crate::clock::Clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 use crate::store::{Batch, Key, Store, Warehouse};
 use crate::timemachine::Window;
+
+/// What a query may hold in memory before it goes to disk: `512m`, `4g`.
+pub const MEMORY_KEY: &str = "odpsh.query.memory";
+
+/// Reads `512m`, `4g`, `1048576` as bytes, at least 16 MB.
+pub fn parse_size(text: &str) -> Option<usize> {
+    const SIZE_MIN: usize = 16 << 20;
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &lower[digits.len()..] {
+        "" | "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        _ => return None,
+    };
+    let size = digits.parse::<usize>().ok()?.checked_mul(1 << shift)?;
+    (size >= SIZE_MIN).then_some(size)
+}
 
 /// One statement's surroundings. The store is opened when first asked for.
 pub struct Context<'a> {
@@ -27,6 +47,10 @@ pub struct Context<'a> {
     pub zone: Tz,
     /// The statement's text.
     pub statement: &'a str,
+    /// The settings of the session.
+    pub settings: &'a BTreeMap<String, String>,
+    /// What a query may hold in memory where no setting says so, in bytes.
+    pub memory_bytes: usize,
     /// What the user should know beside the result.
     pub notes: RefCell<Vec<String>>,
 }
@@ -38,6 +62,34 @@ impl<'a> Context<'a> {
 
     pub fn catalog(&self) -> Result<Catalog<'a>> {
         Ok(Catalog::new(self.store()?))
+    }
+
+    /// What the settings of the session, and below them those of the project, mean for a query.
+    pub fn options(&self) -> Result<Options> {
+        let project = match self.warehouse.opened() {
+            Some(_) => self.catalog()?.project(self.project)?,
+            None => None,
+        };
+        let of_project = |key: &str| project.as_ref().and_then(|p| p.properties.get(key));
+        let value = |key: &str| self.settings.get(key).or_else(|| of_project(key));
+        let flag = |key: &str, default: bool| {
+            value(key).map_or(default, |value| value.eq_ignore_ascii_case("true"))
+        };
+        let both = flag("odps.sql.groupby.orderby.position.alias", false);
+        Ok(Options {
+            zone: self.zone,
+            now_ms: self.now_ms,
+            order_by_needs_limit: flag("odps.sql.validate.orderby.limit", true),
+            group_by_position: both || flag("odps.sql.groupby.position.alias", false),
+            order_by_position: both,
+            allows_full_scan: flag("odps.sql.allow.fullscan", true),
+            is_strict: flag("odps.sql.udf.strict.mode", true)
+                && flag("odps.function.strictmode", true),
+            is_hive: flag("odps.sql.hive.compatible", false),
+            memory_bytes: value(MEMORY_KEY)
+                .and_then(|text| parse_size(text))
+                .unwrap_or(self.memory_bytes),
+        })
     }
 
     /// Who changes what, when.

@@ -5,7 +5,7 @@
 mod context;
 mod resolve;
 
-pub use context::Context;
+pub use context::{Context, MEMORY_KEY, parse_size};
 pub use resolve::{Target, matches_values, partial_values, spec_text, wrong_count};
 
 use resolve::{check_new_table, full_values, insert_plan, require_table};

@@ -124,6 +124,7 @@ pub(super) fn check_new_table(
         data_type: definition.data_type,
         nullable: definition.nullable,
         comment: definition.comment,
+        default: None,
     };
     let mut columns: Vec<Column> = create
         .columns

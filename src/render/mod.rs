@@ -3,7 +3,6 @@
 mod describe;
 mod listing;
 mod rows;
-mod value;
 
 use std::io::{self, Write};
 

@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle};
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::DataType;
 use serde_json::Value;
 
-use super::value::text;
+use crate::engine::text::{json as json_value, text};
 use crate::exec::RowSet;
 
 /// `+---+`, `| a |`: frame, title, frame, rows, frame; columns as wide as their content.
@@ -137,18 +135,4 @@ pub(super) fn json_lines(
         write!(out, "{comma}\n{}", Value::Object(object))?;
     }
     writeln!(out, "\n]")
-}
-
-/// Numbers and booleans are JSON's own where they can be, everything else is text.
-fn json_value(array: &ArrayRef, row: usize) -> Value {
-    let Some(text) = text(array, row) else {
-        return Value::Null;
-    };
-    match array.data_type() {
-        DataType::Boolean => Value::Bool(text == "true"),
-        data_type if data_type.is_integer() || data_type.is_floating() => {
-            serde_json::from_str(&text.replace('E', "e")).unwrap_or(Value::String(text))
-        }
-        _ => Value::String(text),
-    }
 }

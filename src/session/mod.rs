@@ -30,6 +30,8 @@ pub struct Start {
     pub zone: Tz,
     /// Ctrl-C ends a running query instead of the process.
     pub interruptible: bool,
+    /// What a query may hold in memory before it goes to disk, in bytes.
+    pub memory_bytes: usize,
 }
 
 /// See the module.
@@ -41,6 +43,7 @@ pub struct Session {
     user: String,
     project: String,
     settings: Settings,
+    memory_bytes: usize,
 }
 
 /// The result of a statement and what the user should know beside it.
@@ -60,6 +63,7 @@ impl Session {
             user: start.user,
             project: start.project,
             settings: Settings::new(start.zone),
+            memory_bytes: start.memory_bytes,
         }
     }
 
@@ -100,6 +104,8 @@ impl Session {
             now_ms,
             zone: self.settings.zone(),
             statement: text,
+            settings: self.settings.values(),
+            memory_bytes: self.memory_bytes,
             notes: RefCell::default(),
         };
         if !matches!(statement, Statement::Query(_)) {

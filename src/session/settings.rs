@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use crate::clock::{Clock, parse_span};
 use crate::error::{Error, Result};
 use crate::exec::{Layout, Listing, Outcome};
+use crate::plan::{MEMORY_KEY, parse_size};
 
 const TIMEZONE: &str = "odps.sql.timezone";
 /// Moves the controlled clock on.
@@ -36,6 +37,11 @@ impl Settings {
     /// The time zone of the session.
     pub fn zone(&self) -> Tz {
         self.zone
+    }
+
+    /// All settings, by key.
+    pub fn values(&self) -> &BTreeMap<String, String> {
+        &self.values
     }
 
     /// Whether statements of a script may share a sync.
@@ -75,8 +81,15 @@ impl Settings {
                     }
                 };
             }
+            MEMORY_KEY if parse_size(value).is_none() => {
+                return Err(Error::invalid_parameter(format!(
+                    "{key} needs a size of at least 16m, such as 512m or 4g"
+                )));
+            }
+            MEMORY_KEY => {}
             key if key.starts_with("odpsh.") => {
-                let known = format!("known are {CLOCK_ADVANCE} and {COMMIT_GROUPING}");
+                let known =
+                    format!("known are {CLOCK_ADVANCE}, {COMMIT_GROUPING} and {MEMORY_KEY}");
                 return Err(
                     Error::invalid_parameter(format!("there is no setting {key}")).hint(known),
                 );

@@ -18,6 +18,17 @@ pub trait Record: Serialize + DeserializeOwned {
     const KIND: u8;
     /// The version this struct is.
     const VERSION: u16;
+
+    /// Reads the payload of an older version; `None` where that version was never written.
+    fn from_older(_version: u16, _payload: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+/// Reads the payload of an older version of a record.
+pub fn decode_payload<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
+    let decoded = bincode::serde::decode_from_slice(payload, bincode_config()).ok()?;
+    (decoded.1 == payload.len()).then_some(decoded.0)
 }
 
 const MAGIC: u8 = 0xD5;
@@ -61,6 +72,9 @@ pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R, StoreErro
     }
     let version = u16::from_le_bytes([bytes[2], bytes[3]]);
     if version != R::VERSION {
+        if let Some(record) = R::from_older(version, &bytes[HEADER..]) {
+            return Ok(record);
+        }
         return Err(StoreError::UnknownRecord {
             key: keys::describe(key),
             found: version,

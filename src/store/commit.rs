@@ -78,8 +78,17 @@ impl<'a> Batch<'a> {
 
     /// Makes the commit fail with a conflict unless `key` still holds `record`.
     pub fn expect_record<R: Record>(&mut self, key: Key, record: &R) {
-        let value = codec::encode(&key.encode(), record);
-        self.expected.push((key, codec::stored_checksum(&value)));
+        let encoded = key.encode();
+        let value = codec::encode(&encoded, record);
+        let mut expected = codec::stored_checksum(&value);
+        // The same record may be stored in an older version.
+        if let Ok(Some(stored)) = self.store.value(&encoded)
+            && let Ok(known) = codec::decode::<R>(&encoded, &stored)
+            && codec::encode(&encoded, &known) == value
+        {
+            expected = codec::stored_checksum(&stored);
+        }
+        self.expected.push((key, expected));
     }
 
     /// A writer of segments for this batch; give its result to [`Batch::finish_segments`].

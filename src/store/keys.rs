@@ -16,6 +16,8 @@ pub enum Key {
     Project(String),
     /// A live table by name.
     TableName { project: String, name: String },
+    /// A view by name.
+    View { project: String, name: String },
     /// A dropped table, by name and drop time.
     DroppedTable {
         project: String,
@@ -58,6 +60,7 @@ const COUNTERS: u8 = 0x01;
 const PROJECT: u8 = 0x10;
 const TABLE_NAME: u8 = 0x20;
 const DROPPED_TABLE: u8 = 0x21;
+const VIEW: u8 = 0x22;
 const TABLE: u8 = 0x30;
 const SCHEMA: u8 = 0x31;
 const LIVE_PARTITION: u8 = 0x40;
@@ -80,6 +83,11 @@ impl Key {
             }
             Key::TableName { project, name } => {
                 out.push(TABLE_NAME);
+                push_text(&mut out, project);
+                push_text(&mut out, name);
+            }
+            Key::View { project, name } => {
+                out.push(VIEW);
                 push_text(&mut out, project);
                 push_text(&mut out, name);
             }
@@ -132,6 +140,10 @@ impl Key {
             COUNTERS => Key::Counters,
             PROJECT => Key::Project(take_text(rest)?),
             TABLE_NAME => Key::TableName {
+                project: take_text(rest)?,
+                name: take_text(rest)?,
+            },
+            VIEW => Key::View {
                 project: take_text(rest)?,
                 name: take_text(rest)?,
             },
@@ -222,6 +234,13 @@ impl KeyRange {
         Self::prefix(out)
     }
 
+    /// The views of a project, by name.
+    pub fn views(project: &str) -> Self {
+        let mut out = vec![VIEW];
+        push_text(&mut out, project);
+        Self::prefix(out)
+    }
+
     /// The dropped tables of a project, by name, then drop time.
     pub fn dropped_tables(project: &str) -> Self {
         let mut out = vec![DROPPED_TABLE];
@@ -278,6 +297,7 @@ impl fmt::Display for Key {
             Key::Counters => write!(f, "counters"),
             Key::Project(name) => write!(f, "project {name}"),
             Key::TableName { project, name } => write!(f, "table {project}.{name}"),
+            Key::View { project, name } => write!(f, "view {project}.{name}"),
             Key::DroppedTable {
                 project,
                 name,

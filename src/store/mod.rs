@@ -44,7 +44,7 @@ use datafusion::object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-pub use codec::Record;
+pub use codec::{Record, decode_payload};
 pub use commit::{Batch, CommitInfo};
 pub use error::StoreError;
 pub use index::Order;

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
-    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch,
-    RecordBatchOptions, StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray,
+    RecordBatch, RecordBatchOptions, StringViewArray, StructArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, UInt32Array,
 };
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
+    DataType, Date32Type, Decimal128Type, Field, Fields, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType,
     TimestampNanosecondType,
 };
 use datafusion::parquet::arrow::ArrowWriter;
@@ -179,6 +182,14 @@ enum InlineValues {
     Date(Vec<Option<i32>>),
     Millis(Vec<Option<i64>>),
     Nanos(Vec<Option<i64>>),
+    /// Nanoseconds of a local time.
+    LocalNanos(Vec<Option<i64>>),
+    /// The length of each list, and all items.
+    List(Vec<Option<u32>>, Box<InlineValues>),
+    /// The length of each map, all keys and all values.
+    Map(Vec<Option<u32>>, Box<InlineValues>, Box<InlineValues>),
+    /// Which rows are there, and the fields by name.
+    Struct(Vec<bool>, Vec<(String, InlineValues)>),
 }
 
 impl InlineRows {
@@ -269,6 +280,29 @@ impl InlineValues {
             DataType::Timestamp(TimeUnit::Millisecond, _) => {
                 Self::Millis(collect!(array, TimestampMillisecondType))
             }
+            DataType::Timestamp(TimeUnit::Nanosecond, None) => {
+                Self::LocalNanos(collect!(array, TimestampNanosecondType))
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                let (lengths, items) = items_of(list.offsets(), list.nulls(), list.values())?;
+                Self::List(lengths, Box::new(items))
+            }
+            DataType::Map(..) => {
+                let map = array.as_map();
+                let (lengths, keys) = items_of(map.offsets(), map.nulls(), map.keys())?;
+                let (_, values) = items_of(map.offsets(), map.nulls(), map.values())?;
+                Self::Map(lengths, Box::new(keys), Box::new(values))
+            }
+            DataType::Struct(fields) => {
+                let rows = array.as_struct();
+                let named = fields
+                    .iter()
+                    .zip(rows.columns())
+                    .map(|(field, column)| Ok((field.name().clone(), Self::from_array(column)?)));
+                let valid = (0..rows.len()).map(|row| rows.is_valid(row)).collect();
+                Self::Struct(valid, named.collect::<Result<_, String>>()?)
+            }
             DataType::Timestamp(TimeUnit::Nanosecond, _) => {
                 Self::Nanos(collect!(array, TimestampNanosecondType))
             }
@@ -304,12 +338,50 @@ impl InlineValues {
             Self::Nanos(values) => {
                 Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC"))
             }
+            Self::LocalNanos(values) => Arc::new(TimestampNanosecondArray::from(values)),
+            Self::List(lengths, items) => {
+                let items = items.into_array()?;
+                let (offsets, nulls) = layout(&lengths, items.len())?;
+                let field = Arc::new(Field::new("item", items.data_type().clone(), true));
+                Arc::new(ListArray::try_new(field, offsets, items, nulls).map_err(text_of)?)
+            }
+            Self::Map(lengths, keys, values) => {
+                let (keys, values) = (keys.into_array()?, values.into_array()?);
+                let (offsets, nulls) = layout(&lengths, keys.len())?;
+                let fields = Fields::from(vec![
+                    Field::new("key", keys.data_type().clone(), false),
+                    Field::new("value", values.data_type().clone(), true),
+                ]);
+                let entries = StructArray::try_new(fields.clone(), vec![keys, values], None)
+                    .map_err(text_of)?;
+                let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+                let map = MapArray::try_new(field, offsets, entries, nulls, false);
+                Arc::new(map.map_err(text_of)?)
+            }
+            Self::Struct(valid, fields) => {
+                let (mut named, mut columns) = (Vec::new(), Vec::new());
+                for (name, values) in fields {
+                    let column = values.into_array()?;
+                    named.push(Field::new(name, column.data_type().clone(), true));
+                    columns.push(column);
+                }
+                let nulls = Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0);
+                Arc::new(StructArray::try_new(named.into(), columns, nulls).map_err(text_of)?)
+            }
         })
     }
 
     fn same_type(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Decimal(p, s, _), Self::Decimal(q, t, _)) => p == q && s == t,
+            (Self::List(_, a), Self::List(_, b)) => a.same_type(b),
+            (Self::Map(_, k, v), Self::Map(_, l, w)) => k.same_type(l) && v.same_type(w),
+            (Self::Struct(_, a), Self::Struct(_, b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(b)
+                        .all(|((m, a), (n, b))| m == n && a.same_type(b))
+            }
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -322,7 +394,23 @@ impl InlineValues {
             (Self::Int32(a), Self::Int32(b)) | (Self::Date(a), Self::Date(b)) => a.extend(b),
             (Self::Int64(a), Self::Int64(b))
             | (Self::Millis(a), Self::Millis(b))
-            | (Self::Nanos(a), Self::Nanos(b)) => a.extend(b),
+            | (Self::Nanos(a), Self::Nanos(b))
+            | (Self::LocalNanos(a), Self::LocalNanos(b)) => a.extend(b),
+            (Self::List(a, items), Self::List(b, more)) => {
+                a.extend(b);
+                items.append(*more);
+            }
+            (Self::Map(a, keys, values), Self::Map(b, more_keys, more_values)) => {
+                a.extend(b);
+                keys.append(*more_keys);
+                values.append(*more_values);
+            }
+            (Self::Struct(a, fields), Self::Struct(b, more)) => {
+                a.extend(b);
+                for ((_, values), (_, more)) in fields.iter_mut().zip(more) {
+                    values.append(more);
+                }
+            }
             (Self::Float32(a), Self::Float32(b)) => a.extend(b),
             (Self::Float64(a), Self::Float64(b)) => a.extend(b),
             (Self::Decimal(_, _, a), Self::Decimal(_, _, b)) => a.extend(b),
@@ -331,6 +419,54 @@ impl InlineValues {
             _ => unreachable!("the caller compared the types"),
         }
     }
+}
+
+fn text_of(error: datafusion::arrow::error::ArrowError) -> String {
+    error.to_string()
+}
+
+/// The length of each list, and the items of all of them without what lies between.
+fn items_of(
+    offsets: &OffsetBuffer<i32>,
+    nulls: Option<&NullBuffer>,
+    values: &ArrayRef,
+) -> Result<(Vec<Option<u32>>, InlineValues), String> {
+    let is_valid = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
+    let mut lengths = Vec::with_capacity(offsets.len() - 1);
+    let mut kept: Vec<u32> = Vec::new();
+    for row in 0..offsets.len() - 1 {
+        let range = offsets[row] as u32..offsets[row + 1] as u32;
+        if is_valid(row) {
+            lengths.push(Some(range.len() as u32));
+            kept.extend(range);
+        } else {
+            lengths.push(None);
+        }
+    }
+    let items = take(values, &UInt32Array::from(kept), None).map_err(text_of)?;
+    Ok((lengths, InlineValues::from_array(&items)?))
+}
+
+/// Where each list begins and ends, and which are there. The lengths have to add up to `items`.
+fn layout(
+    lengths: &[Option<u32>],
+    items: usize,
+) -> Result<(OffsetBuffer<i32>, Option<NullBuffer>), String> {
+    let total: u64 = lengths
+        .iter()
+        .flatten()
+        .map(|length| u64::from(*length))
+        .sum();
+    if total != items as u64 || i32::try_from(total).is_err() {
+        return Err(format!("lists of {total} items, {items} are there"));
+    }
+    let offsets =
+        OffsetBuffer::from_lengths(lengths.iter().map(|length| length.unwrap_or(0) as usize));
+    let nulls = lengths.iter().any(Option::is_none).then(|| {
+        let valid: Vec<bool> = lengths.iter().map(Option::is_some).collect();
+        NullBuffer::from(valid)
+    });
+    Ok((offsets, nulls))
 }
 
 /// Writes rows as segments: inline while they are few, Parquet beyond.
@@ -482,6 +618,9 @@ fn payload_bytes(batch: &RecordBatch) -> usize {
             .flatten()
             .map(|v| v.len() + 2)
             .sum(),
+        DataType::List(_) | DataType::Map(..) | DataType::Struct(_) => {
+            array.get_buffer_memory_size()
+        }
         other => rows * (other.primitive_width().unwrap_or(1) + 1),
     };
     rows + batch.columns().iter().map(column).sum::<usize>()
@@ -529,7 +668,10 @@ fn column_statistics(metadata: &ParquetMetaData) -> Vec<ColumnStatistics> {
         }
         known
     };
-    columns.iter().enumerate().map(of_column).collect()
+    // Of a nested column only the leaves have statistics, which say nothing of the column.
+    let plain = columns.iter().enumerate();
+    let plain = plain.filter(|(_, column)| column.path().parts().len() == 1);
+    plain.map(of_column).collect()
 }
 
 const TEXT_BOUND_MAX: usize = 64;

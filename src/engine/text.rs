@@ -10,9 +10,10 @@ use datafusion::arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::arrow::util::display::array_value_to_string;
+use serde_json::Value;
 
 /// The text of one value; `None` for NULL.
-pub(super) fn text(array: &ArrayRef, row: usize) -> Option<String> {
+pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
     if array.is_null(row) || array.data_type() == &DataType::Null {
         return None;
     }
@@ -28,8 +29,63 @@ pub(super) fn text(array: &ArrayRef, row: usize) -> Option<String> {
         DataType::LargeBinary => binary(array.as_binary::<i64>().value(row)),
         DataType::BinaryView => binary(array.as_binary_view().value(row)),
         DataType::Timestamp(unit, zone) => timestamp(array, row, *unit, zone.as_deref()),
+        DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::FixedSizeList(..)
+        | DataType::ListView(_)
+        | DataType::Map(..)
+        | DataType::Struct(_) => json(array, row).to_string(),
+        DataType::Decimal128(..) => {
+            let text = array_value_to_string(array, row).unwrap_or_else(|error| error.to_string());
+            match text.contains('.') {
+                true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                false => text,
+            }
+        }
+        DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
+        DataType::Utf8View => array.as_string_view().value(row).to_owned(),
         _ => array_value_to_string(array, row).unwrap_or_else(|error| error.to_string()),
     })
+}
+
+/// A value as JSON: numbers and booleans as such where JSON has them, everything else as text.
+pub fn json(array: &ArrayRef, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    let items = |items: &ArrayRef| (0..items.len()).map(|item| json(items, item)).collect();
+    match array.data_type() {
+        DataType::List(_) => Value::Array(items(&array.as_list::<i32>().value(row))),
+        DataType::LargeList(_) => Value::Array(items(&array.as_list::<i64>().value(row))),
+        DataType::FixedSizeList(..) => Value::Array(items(&array.as_fixed_size_list().value(row))),
+        DataType::ListView(_) => Value::Array(items(&array.as_list_view::<i32>().value(row))),
+        DataType::Map(..) => {
+            let entries = array.as_map().value(row);
+            let (keys, values) = (entries.column(0), entries.column(1));
+            let key = |entry| text(keys, entry).unwrap_or_default();
+            let pairs = (0..entries.len()).map(|entry| (key(entry), json(values, entry)));
+            Value::Object(pairs.collect())
+        }
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            let pairs = fields.iter().zip(columns);
+            Value::Object(
+                pairs
+                    .map(|(field, column)| (field.name().clone(), json(column, row)))
+                    .collect(),
+            )
+        }
+        data_type => {
+            let text = text(array, row).unwrap_or_default();
+            match data_type {
+                DataType::Boolean => Value::Bool(text == "true"),
+                data_type if data_type.is_integer() || data_type.is_floating() => {
+                    serde_json::from_str(&text.replace('E', "e")).unwrap_or(Value::String(text))
+                }
+                _ => Value::String(text),
+            }
+        }
+    }
 }
 
 /// The shortest form that reads back: `1.0`, `100.1`, `1.0E10`, `NaN`, `Infinity`.

@@ -1,0 +1,617 @@
+//! Arrays, maps and structs. Manual page: "Complex type functions".
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Builder, ListArray, ListBuilder, UInt32Array, new_null_array,
+};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::{SortOptions, concat as concat_arrays, sort_to_indices, take};
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Int64Type};
+
+use super::call::{Call, Definition, Gives, Kind, function, is_list, known, variadic};
+use crate::engine::cast::{Casting, as_list, cast, map_array};
+use crate::engine::text::text;
+use crate::engine::types::{column_type, list_of, map_of};
+use crate::error::{Error, Result};
+
+use Kind::{Any, Boolean, Int, List, Map, Text};
+
+#[rustfmt::skip]
+pub(super) const FUNCTIONS: &[Definition] = &[
+    function("array_join", "array_join(array a, string separator[, string null])", "Joins the items of an array; NULL items are left out or written as the third argument.", &[List, Text, Text], 1, Gives::Text, array_join),
+    function("array_remove", "array_remove(array a, value)", "Returns the array without the items that equal a value.", &[List, Any], 0, Gives::Of(same), array_remove),
+    function("array_sort", "array_sort(array a)", "Returns the array in ascending order.", &[List], 0, Gives::Of(same), sort_array),
+    function("element_at", "element_at(array a, bigint position) | element_at(map m, key)", "Returns an item, counted from 1 or from the end, or the value of a key.", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 1)),
+    function("map_concat", "map_concat(map a, map b)", "Joins two maps; of equal keys the second counts.", &[Map, Map], 0, Gives::Of(same), map_concat),
+    function("map_from_entries", "map_from_entries(array<struct> entries)", "Makes a map of an array of pairs.", &[List], 0, Gives::Of(entries_type), map_from_entries),
+    function("sequence", "sequence(bigint start, bigint end[, bigint step])", "Returns the numbers from start to end.", &[Int, Int, Int], 1, Gives::Of(|_, _| Ok(list_of(ArrowType::Int64))), sequence),
+    function("size", "size(array|map a)", "Returns the number of items.", &[Any], 0, Gives::Int, size),
+    function("shuffle", "shuffle(array a)", "Returns the items in random order.", &[List], 0, Gives::Of(same), shuffle),
+    function("slice", "slice(array a, bigint start, bigint length)", "Returns items from start, counted from 1 or from the end.", &[List, Int, Int], 0, Gives::Of(same), slice),
+    function("sort_array", "sort_array(array a[, boolean ascending])", "Returns the array in order.", &[List, Boolean], 1, Gives::Of(same), sort_array),
+    function("str_to_map", "str_to_map(string str[, string pairs, string value])", "Makes a map of a text such as a=1,b=2.", &[Text, Text, Text], 2, Gives::Of(|_, _| Ok(map_of(ArrowType::Utf8View, ArrowType::Utf8View))), str_to_map),
+];
+
+/// Names of the implementations that `internal` registers for the operators `a[i]` and `m[k]`.
+#[rustfmt::skip]
+pub(super) const ELEMENT: Definition = function("__element", "__element", "a[i]", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 0));
+#[rustfmt::skip]
+pub(super) const MAP: Definition = variadic("__map", "__map", "map(k, v, …)", &[Any], 0, Gives::Of(map_type), map);
+#[rustfmt::skip]
+pub(super) const POSITIONS: Definition = function("__positions", "__positions", "0, 1, … of a list", &[List], 0, Gives::Of(|_, _| Ok(list_of(ArrowType::Int64))), positions);
+fn plain(given: &ArrowType) -> ArrowType {
+    match given {
+        ArrowType::LargeList(item)
+        | ArrowType::FixedSizeList(item, _)
+        | ArrowType::ListView(item) => list_of(item.data_type().clone()),
+        other => other.clone(),
+    }
+}
+
+fn same(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    Ok(plain(&types[0]))
+}
+
+pub(super) fn same_or_text(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    Ok(if is_list(&types[0]) {
+        plain(&types[0])
+    } else {
+        ArrowType::Utf8View
+    })
+}
+
+pub(super) fn concat_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    if !types.iter().any(is_list) {
+        return Ok(ArrowType::Utf8View);
+    }
+    match types.iter().find(|given| is_list(given)) {
+        Some(first) if types.iter().all(|given| is_list(given) || given.is_null()) => {
+            Ok(plain(first))
+        }
+        _ => Err(Error::semantic(
+            "function concat takes texts or arrays, not both",
+        )),
+    }
+}
+
+fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
+    Error::internal(error.to_string())
+}
+
+/// Builds the lists of a call from items of one array, given by their places in it.
+fn lists(
+    call: &Call,
+    items: &ArrayRef,
+    mut of: impl FnMut(usize, &mut Vec<u32>) -> Result<bool>,
+) -> Result<ArrayRef> {
+    let (mut indices, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let before = indices.len();
+        let is_known = of(row, &mut indices)?;
+        if !is_known {
+            indices.truncate(before);
+        }
+        lengths.push(indices.len() - before);
+        valid.push(is_known);
+    }
+    let values = take(items, &UInt32Array::from(indices), None).map_err(failed)?;
+    let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+    let list = ListArray::try_new(
+        field,
+        OffsetBuffer::from_lengths(lengths),
+        values,
+        Some(NullBuffer::from(valid)),
+    );
+    Ok(Arc::new(list.map_err(failed)?))
+}
+
+/// The items of all rows of a list, and where those of a row stand among them.
+struct Items {
+    list: ListArray,
+    column: super::call::Column<ListArray>,
+}
+
+impl Items {
+    fn new(call: &Call, position: usize) -> Result<Self> {
+        let column = call.list(position)?;
+        Ok(Self {
+            list: column.array().clone(),
+            column,
+        })
+    }
+
+    fn range(&self, row: usize) -> Option<std::ops::Range<u32>> {
+        let row = self.column.row(row);
+        let offsets = self.list.offsets();
+        self.list
+            .is_valid(row)
+            .then(|| offsets[row] as u32..offsets[row + 1] as u32)
+    }
+}
+
+pub(super) fn concat(call: &Call) -> Result<ArrayRef> {
+    let all: Vec<Items> = (0..call.count())
+        .map(|n| Items::new(call, n))
+        .collect::<Result<_>>()?;
+    let to = match &call.gives {
+        ArrowType::List(item) => item.data_type().clone(),
+        other => other.clone(),
+    };
+    let to = column_type(&to).unwrap_or(crate::datatype::DataType::String);
+    let mut begins = Vec::new();
+    let mut values: Vec<ArrayRef> = Vec::new();
+    let mut total = 0u32;
+    for items in &all {
+        begins.push(total);
+        total += items.list.values().len() as u32;
+        values.push(cast(items.list.values(), &to, call.casting)?);
+    }
+    let arrays: Vec<&dyn Array> = values.iter().map(|array| array.as_ref()).collect();
+    let joined = concat_arrays(&arrays).map_err(failed)?;
+    lists(call, &joined, |row, out| {
+        for (items, begin) in all.iter().zip(&begins) {
+            let Some(range) = items.range(row) else {
+                return Ok(false);
+            };
+            out.extend(range.map(|item| item + begin));
+        }
+        Ok(true)
+    })
+}
+
+pub(super) fn reverse(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    lists(call, items.list.values(), |row, out| {
+        let Some(range) = items.range(row) else {
+            return Ok(false);
+        };
+        out.extend(range.rev());
+        Ok(true)
+    })
+}
+
+fn array_join(call: &Call) -> Result<ArrayRef> {
+    let (list, separator) = (call.list(0)?, call.text(1)?);
+    let null = if call.count() > 2 {
+        Some(call.text(2)?)
+    } else {
+        None
+    };
+    call.texts(|row| {
+        let (items, separator) = (known!(list.get(row)), known!(separator.get(row)));
+        let null = null.as_ref().and_then(|null| null.get(row));
+        let parts = (0..items.len())
+            .filter_map(|item| text(&items, item).or_else(|| null.map(str::to_owned)));
+        Ok(Some(parts.collect::<Vec<_>>().join(separator)))
+    })
+}
+
+fn array_remove(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let item_type = column_type(items.list.values().data_type());
+    let column = call.any(1);
+    let wanted = match item_type {
+        Some(to) => cast(column.array(), &to, call.casting)?,
+        None => Arc::clone(column.array()),
+    };
+    let values = items.list.values();
+    let equal = datafusion::arrow::array::make_comparator(values, &wanted, SortOptions::default())
+        .map_err(failed)?;
+    lists(call, values, |row, out| {
+        let Some(range) = items.range(row) else {
+            return Ok(false);
+        };
+        let other = column.row(row);
+        if wanted.is_null(other) {
+            return Ok(false);
+        }
+        out.extend(
+            range.filter(|item| {
+                values.is_null(*item as usize) || equal(*item as usize, other).is_ne()
+            }),
+        );
+        Ok(true)
+    })
+}
+
+fn sort_array(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let ascending = if call.count() > 1 {
+        Some(call.boolean(1)?)
+    } else {
+        None
+    };
+    let values = items.list.values();
+    lists(call, values, |row, out| {
+        let Some(range) = items.range(row) else {
+            return Ok(false);
+        };
+        let ascending = match &ascending {
+            Some(ascending) => ascending.get(row).unwrap_or(true),
+            None => true,
+        };
+        let part = values.slice(range.start as usize, range.len());
+        let options = SortOptions {
+            descending: !ascending,
+            nulls_first: ascending,
+        };
+        let order = sort_to_indices(&part, Some(options), None).map_err(failed)?;
+        out.extend(order.values().iter().map(|item| item + range.start));
+        Ok(true)
+    })
+}
+
+fn shuffle(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let mut state = crate::clock::random_seed();
+    lists(call, items.list.values(), |row, out| {
+        let Some(range) = items.range(row) else {
+            return Ok(false);
+        };
+        let begin = out.len();
+        out.extend(range);
+        for place in (begin + 1..out.len()).rev() {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let other = begin + (state >> 33) as usize % (place - begin + 1);
+            out.swap(place, other);
+        }
+        Ok(true)
+    })
+}
+
+fn slice(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let (start, length) = (call.int(1)?, call.int(2)?);
+    lists(call, items.list.values(), |row, out| {
+        let (Some(range), Some(start), Some(length)) =
+            (items.range(row), start.get(row), length.get(row))
+        else {
+            return Ok(false);
+        };
+        if start == 0 || length < 0 {
+            return Err(Error::argument_value(
+                "function slice: start is not 0 and length not negative",
+            ));
+        }
+        let count = range.len() as i64;
+        let begin = if start > 0 { start - 1 } else { count + start };
+        if (0..count).contains(&begin) {
+            let end = begin.saturating_add(length).min(count);
+            out.extend(range.start + begin as u32..range.start + end as u32);
+        }
+        Ok(true)
+    })
+}
+
+fn size(call: &Call) -> Result<ArrayRef> {
+    let column = call.any(0);
+    let array = column.array();
+    let lengths: Vec<Option<i64>> = match array.data_type() {
+        ArrowType::Map(..) => {
+            let map = array.as_map();
+            (0..map.len())
+                .map(|row| map.is_valid(row).then(|| i64::from(map.value_length(row))))
+                .collect()
+        }
+        given if is_list(given) => {
+            let list = as_list(array)?;
+            (0..list.len())
+                .map(|row| {
+                    list.is_valid(row)
+                        .then(|| i64::from(list.value_length(row)))
+                })
+                .collect()
+        }
+        ArrowType::Null => vec![None; array.len()],
+        _ => return Err(Error::argument_type("function size needs an ARRAY or MAP")),
+    };
+    // The size of NULL is -1.
+    call.values::<Int64Type>(|row| Ok(lengths[column.row(row)].or(Some(-1))))
+}
+
+fn sequence(call: &Call) -> Result<ArrayRef> {
+    const ITEMS_MAX: i128 = 10_000_000;
+    let (start, end) = (call.int(0)?, call.int(1)?);
+    let step = if call.count() > 2 {
+        Some(call.int(2)?)
+    } else {
+        None
+    };
+    let mut builder = ListBuilder::new(Int64Builder::new());
+    for row in 0..call.rows {
+        let (Some(start), Some(end)) = (start.get(row), end.get(row)) else {
+            builder.append(false);
+            continue;
+        };
+        let step = match &step {
+            Some(step) => step.get(row).unwrap_or(0),
+            None if start <= end => 1,
+            None => -1,
+        };
+        if step == 0 || (step > 0 && start > end) || (step < 0 && start < end) {
+            return Err(Error::argument_value(
+                "function sequence: the step does not lead from start to end",
+            ));
+        }
+        let count = (i128::from(end) - i128::from(start)) / i128::from(step);
+        if count > ITEMS_MAX {
+            return Err(Error::overflow(
+                "function sequence: more than 10000000 items",
+            ));
+        }
+        for item in 0..=count as i64 {
+            builder.values().append_value(start + item * step);
+        }
+        builder.append(true);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn positions(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?;
+    let mut builder = ListBuilder::new(Int64Builder::new());
+    for row in 0..call.rows {
+        let items = list.get(row);
+        for position in 0..items.as_ref().map_or(0, |items| items.len()) {
+            builder.values().append_value(position as i64);
+        }
+        builder.append(items.is_some());
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn element_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    match &types[0] {
+        ArrowType::List(item)
+        | ArrowType::LargeList(item)
+        | ArrowType::FixedSizeList(item, _)
+        | ArrowType::ListView(item) => Ok(item.data_type().clone()),
+        ArrowType::Map(entries, _) => match entries.data_type() {
+            ArrowType::Struct(fields) => Ok(fields[1].data_type().clone()),
+            _ => Err(Error::internal("a map has entries")),
+        },
+        ArrowType::Null => Ok(ArrowType::Null),
+        other => Err(Error::semantic(format!(
+            "type {} has no elements",
+            crate::engine::types::arrow_type_name(other)
+        ))),
+    }
+}
+
+/// `a[i]` counted from `first`, `m[k]`; NULL where there is nothing.
+fn element(call: &Call, first: i64) -> Result<ArrayRef> {
+    let column = call.any(0);
+    if column.array().data_type().is_null() {
+        return Ok(new_null_array(&ArrowType::Null, call.rows));
+    }
+    let mut indices: Vec<Option<u32>> = Vec::with_capacity(call.rows);
+    if let Some(map) = column.array().as_map_opt() {
+        let key_type = column_type(map.keys().data_type());
+        let given = call.any(1);
+        let keys = match key_type {
+            Some(to) => cast(given.array(), &to, call.casting)?,
+            None => Arc::clone(given.array()),
+        };
+        let equal =
+            datafusion::arrow::array::make_comparator(map.keys(), &keys, SortOptions::default())
+                .map_err(failed)?;
+        for row in 0..call.rows {
+            let (at, key) = (column.row(row), given.row(row));
+            let offsets = map.offsets();
+            let mut range = offsets[at] as usize..offsets[at + 1] as usize;
+            let found = (map.is_valid(at) && keys.is_valid(key))
+                .then(|| range.find(|entry| equal(*entry, key).is_eq()));
+            indices.push(found.flatten().map(|entry| entry as u32));
+        }
+        return take(map.values(), &UInt32Array::from(indices), None).map_err(failed);
+    }
+    let (items, position) = (Items::new(call, 0)?, call.int(1)?);
+    for row in 0..call.rows {
+        let found = items
+            .range(row)
+            .zip(position.get(row))
+            .and_then(|(range, position)| {
+                let count = range.len() as i64;
+                let place = if first == 1 && position < 0 {
+                    count + position
+                } else {
+                    position - first
+                };
+                (0..count)
+                    .contains(&place)
+                    .then(|| range.start + place as u32)
+            });
+        indices.push(found);
+    }
+    take(items.list.values(), &UInt32Array::from(indices), None).map_err(failed)
+}
+
+fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    if types.is_empty() {
+        return Ok(map_of(ArrowType::Utf8View, ArrowType::Utf8View));
+    }
+    if !types.len().is_multiple_of(2) {
+        return Err(Error::argument_count("map", types.len()));
+    }
+    let common = |types: Vec<&ArrowType>| {
+        let known: Vec<&ArrowType> = types.into_iter().filter(|given| !given.is_null()).collect();
+        match known.split_first() {
+            None => ArrowType::Utf8View,
+            Some((first, rest)) if rest.iter().all(|given| given == first) => {
+                if first.is_string() {
+                    ArrowType::Utf8View
+                } else {
+                    (*first).clone()
+                }
+            }
+            Some((first, rest))
+                if first.is_numeric() && rest.iter().all(|given| given.is_numeric()) =>
+            {
+                ArrowType::Float64
+            }
+            Some(_) => ArrowType::Utf8View,
+        }
+    };
+    let keys = common(types.iter().step_by(2).collect());
+    Ok(map_of(
+        keys,
+        common(types.iter().skip(1).step_by(2).collect()),
+    ))
+}
+
+fn map(call: &Call) -> Result<ArrayRef> {
+    let ArrowType::Map(entries, _) = &call.gives else {
+        return Err(Error::internal("a map has a map type"));
+    };
+    let ArrowType::Struct(fields) = entries.data_type() else {
+        return Err(Error::internal("a map has entries"));
+    };
+    let side = |first: usize, to: &ArrowType| -> Result<ArrayRef> {
+        let to = column_type(to).unwrap_or(crate::datatype::DataType::String);
+        let mut columns = Vec::new();
+        let mut rows = Vec::new();
+        for position in (first..call.count()).step_by(2) {
+            let column = call.any(position);
+            rows.push(column.row(call.rows.saturating_sub(1)) == 0 && column.array().len() == 1);
+            columns.push(cast(column.array(), &to, call.casting)?);
+        }
+        if columns.is_empty() {
+            return Ok(new_null_array(&ArrowType::Utf8View, 0));
+        }
+        let picks: Vec<(usize, usize)> = (0..call.rows)
+            .flat_map(|row| (0..columns.len()).map(move |column| (column, row)))
+            .map(|(column, row)| (column, if rows[column] { 0 } else { row }))
+            .collect();
+        let arrays: Vec<&dyn Array> = columns.iter().map(|array| array.as_ref()).collect();
+        datafusion::arrow::compute::interleave(&arrays, &picks).map_err(failed)
+    };
+    let keys = side(0, fields[0].data_type())?;
+    if keys.null_count() > 0 {
+        return Err(Error::argument_value("function map: a key is NULL"));
+    }
+    let values = side(1, fields[1].data_type())?;
+    let offsets = OffsetBuffer::from_repeated_length(call.count() / 2, call.rows);
+    map_array(keys, values, offsets, None, false)
+}
+
+fn map_concat(call: &Call) -> Result<ArrayRef> {
+    let columns = [call.any(0), call.any(1)];
+    let maps: Vec<_> = columns
+        .iter()
+        .map(|column| column.array().as_map().clone())
+        .collect();
+    let keys =
+        concat_arrays(&[maps[0].keys().as_ref(), maps[1].keys().as_ref()]).map_err(failed)?;
+    let values =
+        concat_arrays(&[maps[0].values().as_ref(), maps[1].values().as_ref()]).map_err(failed)?;
+    let second = maps[0].keys().len();
+    let equal = datafusion::arrow::array::make_comparator(&keys, &keys, SortOptions::default())
+        .map_err(failed)?;
+    let (mut indices, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let (a, b) = (columns[0].row(row), columns[1].row(row));
+        let is_known = maps[0].is_valid(a) && maps[1].is_valid(b);
+        let before = indices.len();
+        if is_known {
+            let range = |map: usize, at: usize, shift: usize| {
+                let offsets = maps[map].offsets();
+                offsets[at] as usize + shift..offsets[at + 1] as usize + shift
+            };
+            let later = range(1, b, second);
+            let kept = range(0, a, 0)
+                .filter(|entry| !later.clone().any(|other| equal(*entry, other).is_eq()));
+            indices.extend(kept.chain(later.clone()).map(|entry| entry as u32));
+        }
+        lengths.push(indices.len() - before);
+        valid.push(is_known);
+    }
+    let indices = UInt32Array::from(indices);
+    let keys = take(&keys, &indices, None).map_err(failed)?;
+    let values = take(&values, &indices, None).map_err(failed)?;
+    map_array(
+        keys,
+        values,
+        OffsetBuffer::from_lengths(lengths),
+        Some(NullBuffer::from(valid)),
+        false,
+    )
+}
+
+fn entries_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    if let ArrowType::List(item) = plain(&types[0])
+        && let ArrowType::Struct(fields) = item.data_type()
+        && fields.len() == 2
+    {
+        return Ok(map_of(
+            fields[0].data_type().clone(),
+            fields[1].data_type().clone(),
+        ));
+    }
+    Err(Error::argument_type(
+        "function map_from_entries needs an ARRAY of STRUCTs of two fields",
+    ))
+}
+
+fn map_from_entries(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let list = lists(call, items.list.values(), |row, out| {
+        let Some(range) = items.range(row) else {
+            return Ok(false);
+        };
+        out.extend(range);
+        Ok(true)
+    })?;
+    let (_, offsets, values, nulls) = list.as_list::<i32>().clone().into_parts();
+    let pairs = values.as_struct();
+    map_array(
+        Arc::clone(pairs.column(0)),
+        Arc::clone(pairs.column(1)),
+        offsets,
+        nulls,
+        false,
+    )
+}
+
+fn str_to_map(call: &Call) -> Result<ArrayRef> {
+    use datafusion::arrow::array::StringViewBuilder;
+    let (given, pairs, value) = (call.text(0)?, call.text_or(1, ",")?, call.text_or(2, "=")?);
+    let (mut keys, mut values) = (StringViewBuilder::new(), StringViewBuilder::new());
+    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let (Some(given), Some(pairs), Some(value)) =
+            (given.get(row), pairs.get(row), value.get(row))
+        else {
+            lengths.push(0);
+            valid.push(false);
+            continue;
+        };
+        let mut seen: Vec<(&str, Option<&str>)> = Vec::new();
+        for pair in given.split(pairs) {
+            let (key, found) = match pair.split_once(value) {
+                Some((key, found)) => (key, Some(found)),
+                None => (pair, None),
+            };
+            match seen.iter_mut().find(|(other, _)| *other == key) {
+                Some(known) => known.1 = found,
+                None => seen.push((key, found)),
+            }
+        }
+        for (key, found) in &seen {
+            keys.append_value(key);
+            values.append_option(*found);
+        }
+        lengths.push(seen.len());
+        valid.push(true);
+    }
+    let (keys, values): (ArrayRef, ArrayRef) = (Arc::new(keys.finish()), Arc::new(values.finish()));
+    map_array(
+        keys,
+        values,
+        OffsetBuffer::from_lengths(lengths),
+        Some(NullBuffer::from(valid)),
+        false,
+    )
+}

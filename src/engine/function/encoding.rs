@@ -1,0 +1,259 @@
+//! Encodings, hashes and addresses. Manual pages: "String functions", "Encryption and decryption functions".
+
+use std::fmt::Write;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray};
+use datafusion::arrow::datatypes::Int64Type;
+use md5::Digest;
+
+use super::call::{Call, Definition, Gives, Kind, function, is_binary, known, variadic};
+use crate::error::{Error, Result};
+
+use Kind::{Any, Int, Text};
+
+#[rustfmt::skip]
+pub(super) const FUNCTIONS: &[Definition] = &[
+    function("base64", "base64(binary value)", "Writes bytes in base 64.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| STANDARD.encode(bytes))),
+    function("crc32", "crc32(string|binary value)", "Returns the CRC-32 checksum.", &[Any], 0, Gives::Int, crc32),
+    function("encode", "encode(string str, string charset)", "Returns the bytes of a text.", &[Text, Text], 0, Gives::Binary, encode),
+    variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Int, hash),
+    function("hex", "hex(number|string|binary value)", "Writes a number or bytes in base 16.", &[Any], 0, Gives::Text, hex),
+    function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes)))),
+    function("md5", "md5(string str)", "Returns the MD5 hash in base 16.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&md5::Md5::digest(bytes)))),
+    function("parse_url", "parse_url(string url, string part[, string key])", "Returns a part of an address: HOST, PATH, QUERY, REF, PROTOCOL, AUTHORITY, FILE or USERINFO.", &[Text, Text, Text], 1, Gives::Text, parse_url),
+    function("sha", "sha(string|binary value)", "Returns the SHA-1 hash in base 16.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha1::Sha1::digest(bytes)))),
+    function("sha1", "sha1(string|binary value)", "Returns the SHA-1 hash in base 16.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha1::Sha1::digest(bytes)))),
+    function("sha2", "sha2(string|binary value, bigint bits)", "Returns the SHA-2 hash of 224, 256, 384 or 512 bits in base 16.", &[Any, Int], 0, Gives::Text, sha2_hash),
+    function("unbase64", "unbase64(string str)", "Reads bytes in base 64.", &[Text], 0, Gives::Binary, unbase64),
+    function("unhex", "unhex(string str)", "Reads bytes in base 16.", &[Text], 0, Gives::Binary, unhex),
+    function("url_decode", "url_decode(string str)", "Reads a text as addresses have it.", &[Text], 0, Gives::Text, url_decode),
+    function("url_encode", "url_encode(string str)", "Writes a text as addresses have it.", &[Text], 0, Gives::Text, url_encode),
+];
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}
+
+/// The bytes of a text or binary argument.
+fn bytes_of(call: &Call, position: usize) -> Result<impl Fn(usize) -> Option<Vec<u8>>> {
+    let is_binary = is_binary(call.type_of(position));
+    let column = call.any(position);
+    let binary = if is_binary {
+        let array = datafusion::arrow::compute::cast(
+            column.array(),
+            &datafusion::arrow::datatypes::DataType::BinaryView,
+        );
+        Some(array.map_err(|error| Error::internal(error.to_string()))?)
+    } else {
+        None
+    };
+    let text = if is_binary {
+        None
+    } else {
+        Some(call.text(position)?)
+    };
+    Ok(move |row| match (&binary, &text) {
+        (Some(array), _) => {
+            let row = column.row(row);
+            array
+                .is_valid(row)
+                .then(|| array.as_binary_view().value(row).to_vec())
+        }
+        (None, Some(text)) => text.get(row).map(|text| text.as_bytes().to_vec()),
+        (None, None) => None,
+    })
+}
+
+fn digest(call: &Call, of: impl Fn(&[u8]) -> String) -> Result<ArrayRef> {
+    let bytes = bytes_of(call, 0)?;
+    call.texts(|row| Ok(bytes(row).map(|bytes| of(&bytes))))
+}
+
+fn crc32(call: &Call) -> Result<ArrayRef> {
+    let bytes = bytes_of(call, 0)?;
+    call.values::<Int64Type>(|row| Ok(bytes(row).map(|bytes| i64::from(crc32fast::hash(&bytes)))))
+}
+
+fn binaries(call: &Call, mut of: impl FnMut(usize) -> Result<Option<Vec<u8>>>) -> Result<ArrayRef> {
+    let values: Vec<Option<Vec<u8>>> = (0..call.rows).map(&mut of).collect::<Result<_>>()?;
+    Ok(std::sync::Arc::new(
+        values.into_iter().collect::<BinaryViewArray>(),
+    ))
+}
+
+fn encode(call: &Call) -> Result<ArrayRef> {
+    let (text, charset) = (call.text(0)?, call.text(1)?);
+    binaries(call, |row| {
+        let (text, charset) = (known!(text.get(row)), known!(charset.get(row)));
+        match charset.to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" => Ok(Some(text.as_bytes().to_vec())),
+            "us-ascii" | "ascii" => Ok(Some(
+                text.chars()
+                    .map(|c| if c.is_ascii() { c as u8 } else { b'?' })
+                    .collect(),
+            )),
+            "iso-8859-1" => Ok(Some(
+                text.chars()
+                    .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+                    .collect(),
+            )),
+            "utf-16be" | "utf-16" => Ok(Some(
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            )),
+            "utf-16le" => Ok(Some(
+                text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            )),
+            other => call.unfit(format!("unknown character set {other}")),
+        }
+    })
+}
+
+/// A hash of all values, FNV-1a over their texts.
+fn hash(call: &Call) -> Result<ArrayRef> {
+    let columns: Vec<_> = (0..call.count())
+        .map(|position| call.any(position))
+        .collect();
+    call.values::<Int64Type>(|row| {
+        let mut hash: u32 = 0x811c_9dc5;
+        let mut feed = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+            }
+        };
+        for column in &columns {
+            match crate::engine::text::text(column.array(), column.row(row)) {
+                Some(text) => feed(text.as_bytes()),
+                None => feed(&[0xff]),
+            }
+            feed(&[0]);
+        }
+        Ok(Some(i64::from(hash as i32)))
+    })
+}
+
+fn hex(call: &Call) -> Result<ArrayRef> {
+    if call.type_of(0).is_integer() {
+        let number = call.int(0)?;
+        return call.texts(|row| Ok(number.get(row).map(|number| format!("{number:X}"))));
+    }
+    digest(call, |bytes| hex_of(bytes).to_uppercase())
+}
+
+fn sha2_hash(call: &Call) -> Result<ArrayRef> {
+    let (bytes, bits) = (bytes_of(call, 0)?, call.int(1)?);
+    call.texts(|row| {
+        let (bytes, bits) = (known!(bytes(row)), known!(bits.get(row)));
+        match bits {
+            224 => Ok(Some(hex_of(&sha2::Sha224::digest(&bytes)))),
+            0 | 256 => Ok(Some(hex_of(&sha2::Sha256::digest(&bytes)))),
+            384 => Ok(Some(hex_of(&sha2::Sha384::digest(&bytes)))),
+            512 => Ok(Some(hex_of(&sha2::Sha512::digest(&bytes)))),
+            _ => call.unfit("the number of bits is 224, 256, 384 or 512"),
+        }
+    })
+}
+
+fn unbase64(call: &Call) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    binaries(call, |row| match STANDARD.decode(known!(text.get(row))) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) => call.unfit("the text is not in base 64"),
+    })
+}
+
+fn unhex(call: &Call) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    binaries(call, |row| {
+        let text = known!(text.get(row));
+        let padded = if text.len().is_multiple_of(2) {
+            text.to_owned()
+        } else {
+            format!("0{text}")
+        };
+        let pairs = padded.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        Ok(pairs.collect())
+    })
+}
+
+fn url_encode(call: &Call) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    call.texts(|row| {
+        let text = known!(text.get(row));
+        Ok(Some(
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>(),
+        ))
+    })
+}
+
+fn url_decode(call: &Call) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    call.texts(|row| {
+        let pair = format!("k={}", known!(text.get(row)).replace('&', "%26"));
+        let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
+        Ok(decoded.map(|(_, value)| value.into_owned()))
+    })
+}
+
+fn parse_url(call: &Call) -> Result<ArrayRef> {
+    let (text, wanted) = (call.text(0)?, call.text(1)?);
+    let key = if call.count() > 2 {
+        Some(call.text(2)?)
+    } else {
+        None
+    };
+    call.texts(|row| {
+        let (text, wanted) = (known!(text.get(row)), known!(wanted.get(row)));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(None);
+        };
+        let (rest, fragment) = match rest.split_once('#') {
+            Some((rest, fragment)) => (rest, Some(fragment)),
+            None => (rest, None),
+        };
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        let host = host.split(':').next().unwrap_or(host);
+        Ok(match (wanted.to_ascii_uppercase().as_str(), &key) {
+            ("HOST", None) => Some(host.to_owned()),
+            ("PATH", None) => Some(path.to_owned()),
+            ("QUERY", None) => query.map(str::to_owned),
+            ("QUERY", Some(key)) => {
+                let key = known!(key.get(row));
+                let pairs = query
+                    .unwrap_or_default()
+                    .split('&')
+                    .filter_map(|pair| pair.split_once('='));
+                pairs
+                    .filter(|(name, _)| *name == key)
+                    .map(|(_, value)| value.to_owned())
+                    .next()
+            }
+            ("REF", None) => fragment.map(str::to_owned),
+            ("PROTOCOL", None) => Some(scheme.to_owned()),
+            ("AUTHORITY", None) => Some(authority.to_owned()),
+            ("FILE", None) => Some(match query {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            }),
+            ("USERINFO", None) => user.map(str::to_owned),
+            (other, _) => return call.unfit(format!("'{other}' is not a part of an address")),
+        })
+    })
+}

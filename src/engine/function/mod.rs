@@ -1,0 +1,113 @@
+//! The builtin functions: one file per family, each function with its signature and one line on what it
+//! does, which SHOW FUNCTIONS and DESC FUNCTION print. Manual page: "Built-in functions".
+
+mod array;
+mod call;
+mod conditional;
+mod convert;
+mod datetime;
+mod encoding;
+mod format;
+mod internal;
+mod json;
+mod math;
+mod native;
+mod operator;
+mod regexp;
+mod similarity;
+mod string;
+mod table;
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+pub(super) use call::external;
+pub(super) use convert::cast_expr;
+pub(super) use operator::{Operator, operator};
+pub(super) use table::{Output, is_table_function, plan_table_function};
+
+use super::cast::Casting;
+use call::{Definition, RowFunction};
+
+/// A function as it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub name: &'static str,
+    /// `substr(string str, bigint start[, bigint length])`.
+    pub usage: &'static str,
+    pub summary: &'static str,
+}
+
+/// Families of functions that work row by row.
+const FAMILIES: [&[Definition]; 10] = [
+    array::FUNCTIONS,
+    conditional::FUNCTIONS,
+    convert::FUNCTIONS,
+    datetime::FUNCTIONS,
+    encoding::FUNCTIONS,
+    json::FUNCTIONS,
+    math::FUNCTIONS,
+    regexp::FUNCTIONS,
+    similarity::FUNCTIONS,
+    string::FUNCTIONS,
+];
+
+/// All functions by name, as SHOW FUNCTIONS lists them.
+pub fn described() -> Vec<Described> {
+    let ours = FAMILIES.iter().flat_map(|family| family.iter());
+    let ours = ours.map(|function| Described {
+        name: function.name,
+        usage: function.usage,
+        summary: function.summary,
+    });
+    let mut all: Vec<Described> = ours
+        .chain(native::FUNCTIONS.iter().copied())
+        .chain(table::FUNCTIONS.iter().copied())
+        .collect();
+    all.sort_by_key(|function| function.name);
+    all
+}
+
+/// Gives a state our functions, and of DataFusion's only those that mean the same.
+pub(super) fn register(builder: SessionStateBuilder, casting: Casting) -> SessionStateBuilder {
+    let ours = FAMILIES
+        .iter()
+        .copied()
+        .flatten()
+        .chain(internal::FUNCTIONS);
+    let mut scalars: Vec<Arc<ScalarUDF>> = native::scalars();
+    scalars.extend(
+        ours.map(|function| Arc::new(ScalarUDF::from(RowFunction::new(function, casting)))),
+    );
+    scalars.push(convert::cast_function(casting));
+    scalars.extend(operator::functions());
+    let aggregates: Vec<Arc<AggregateUDF>> = native::aggregates();
+    builder
+        .with_scalar_functions(scalars)
+        .with_aggregate_functions(aggregates)
+        .with_window_functions(native::windows())
+        .with_higher_order_functions(native::higher_order())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_has_one_name_and_a_usage_that_begins_with_it() {
+        let all = described();
+        for pair in all.windows(2) {
+            assert_ne!(pair[0].name, pair[1].name);
+        }
+        for function in all {
+            assert!(
+                function.usage.starts_with(function.name),
+                "{}",
+                function.name
+            );
+            assert!(!function.summary.is_empty());
+        }
+    }
+}

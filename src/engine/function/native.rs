@@ -1,0 +1,191 @@
+//! DataFusion's functions that mean what MaxCompute's mean.
+
+use std::sync::Arc;
+
+use datafusion::functions::core::{coalesce, get_field, named_struct, nullif, r#struct};
+use datafusion::functions_aggregate::{
+    any_value::any_value_udaf,
+    approx_distinct::approx_distinct_udaf,
+    array_agg::array_agg_udaf,
+    average::avg_udaf,
+    bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf},
+    correlation::corr_udaf,
+    count::count_udaf,
+    covariance::{covar_pop_udaf, covar_samp_udaf},
+    first_last::{first_value_udaf, last_value_udaf},
+    grouping::grouping_udaf,
+    median::median_udaf,
+    min_max::{max_udaf, min_udaf},
+    nth_value::nth_value_udaf,
+    percentile_cont::percentile_cont_udaf,
+    stddev::{stddev_pop_udaf, stddev_udaf},
+    string_agg::string_agg_udaf,
+    variance::{var_pop_udaf, var_samp_udaf},
+};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
+
+use super::super::sum::sum_udaf;
+use super::Described;
+
+const fn native(name: &'static str, usage: &'static str, summary: &'static str) -> Described {
+    Described {
+        name,
+        usage,
+        summary,
+    }
+}
+
+/// Functions that the planner or the rewriting knows, and the aggregates and windows.
+#[rustfmt::skip]
+pub(super) const FUNCTIONS: &[Described] = &[
+    native("any_match", "any_match(array a, function f)", "Returns whether f is true of an item."),
+    native("any_value", "any_value(value)", "Returns a value of the group."),
+    native("approx_distinct", "approx_distinct(value)", "Returns about how many different values there are."),
+    native("arg_max", "arg_max(key, value)", "Returns the value in the row with the greatest key."),
+    native("arg_min", "arg_min(key, value)", "Returns the value in the row with the smallest key."),
+    native("array", "array(value[, value, ...])", "Makes an array."),
+    native("array_contains", "array_contains(array a, value)", "Returns whether a value is an item of an array."),
+    native("array_distinct", "array_distinct(array a)", "Returns the different items of an array."),
+    native("array_except", "array_except(array a, array b)", "Returns the items of a that are not in b."),
+    native("array_intersect", "array_intersect(array a, array b)", "Returns the items that are in both arrays."),
+    native("array_max", "array_max(array a)", "Returns the greatest item."),
+    native("array_min", "array_min(array a)", "Returns the smallest item."),
+    native("array_position", "array_position(array a, value)", "Returns where a value is in an array, counted from 1."),
+    native("array_repeat", "array_repeat(value, int n)", "Makes an array of one value n times."),
+    native("array_union", "array_union(array a, array b)", "Returns the different items of two arrays."),
+    native("arrays_overlap", "arrays_overlap(array a, array b)", "Returns whether two arrays have an item in common."),
+    native("arrays_zip", "arrays_zip(array a, array b[, ...])", "Makes an array of structs of the items of arrays."),
+    native("avg", "avg([distinct] number x)", "Returns the mean; of BIGINT as DOUBLE."),
+    native("bitwise_and_agg", "bitwise_and_agg(bigint x)", "Returns the bits that all values have."),
+    native("bitwise_or_agg", "bitwise_or_agg(bigint x)", "Returns the bits that any value has."),
+    native("bitwise_xor_agg", "bitwise_xor_agg(bigint x)", "Returns the exclusive or of all values."),
+    native("cast", "cast(value as type)", "Converts a value to another type."),
+    native("coalesce", "coalesce(value[, value, ...])", "Returns the first value that is not NULL."),
+    native("collect_list", "collect_list(value)", "Returns the values of the group as an array."),
+    native("collect_set", "collect_set(value)", "Returns the different values of the group as an array."),
+    native("corr", "corr(double x, double y)", "Returns the correlation of two columns."),
+    native("count", "count([distinct] value[, ...]) | count(*)", "Returns the number of rows, or of those without NULL."),
+    native("count_if", "count_if(boolean x)", "Returns the number of rows of which x is true."),
+    native("covar_pop", "covar_pop(double x, double y)", "Returns the covariance of the population."),
+    native("covar_samp", "covar_samp(double x, double y)", "Returns the covariance of a sample."),
+    native("cume_dist", "cume_dist() over (...)", "Returns the share of rows up to this one."),
+    native("current_date", "current_date()", "Returns today."),
+    native("current_timestamp", "current_timestamp()", "Returns the time of the statement as TIMESTAMP."),
+    native("decode", "decode(value, search, result[, ...][, default])", "Returns the result of the search that equals the value."),
+    native("dense_rank", "dense_rank() over (...)", "Returns the rank without gaps."),
+    native("extract", "extract(part from datetime d)", "Returns a part of a time as a number."),
+    native("filter", "filter(array a, function f)", "Returns the items of which f is true."),
+    native("first_value", "first_value(value[, boolean ignore_nulls]) over (...)", "Returns the first value of the window."),
+    native("flatten", "flatten(array<array> a)", "Joins the arrays of an array."),
+    native("getdate", "getdate()", "Returns the time of the statement as DATETIME."),
+    native("grouping", "grouping(column)", "Returns 1 where the column is not part of the group's key."),
+    native("if", "if(boolean test, value, otherwise)", "Returns one of two values."),
+    native("lag", "lag(value[, bigint offset[, default]]) over (...)", "Returns the value some rows before."),
+    native("last_value", "last_value(value[, boolean ignore_nulls]) over (...)", "Returns the last value of the window."),
+    native("lead", "lead(value[, bigint offset[, default]]) over (...)", "Returns the value some rows behind."),
+    native("map", "map(key, value[, key, value, ...])", "Makes a map."),
+    native("map_entries", "map_entries(map m)", "Returns the pairs of a map as structs."),
+    native("map_keys", "map_keys(map m)", "Returns the keys of a map."),
+    native("map_values", "map_values(map m)", "Returns the values of a map."),
+    native("max", "max(value)", "Returns the greatest value."),
+    native("max_by", "max_by(value, key)", "Returns the value in the row with the greatest key."),
+    native("max_pt", "max_pt(string table)", "Returns the greatest value of a table's first partition column that holds data."),
+    native("median", "median(number x)", "Returns the value in the middle."),
+    native("min", "min(value)", "Returns the smallest value."),
+    native("min_by", "min_by(value, key)", "Returns the value in the row with the smallest key."),
+    native("named_struct", "named_struct(string name, value[, ...])", "Makes a struct with named fields."),
+    native("now", "now()", "Returns the time of the statement as DATETIME."),
+    native("nth_value", "nth_value(value, bigint n[, boolean ignore_nulls]) over (...)", "Returns the nth value of the window."),
+    native("ntile", "ntile(bigint n) over (...)", "Returns in which of n equal parts a row is."),
+    native("nullif", "nullif(a, b)", "Returns NULL where a equals b, else a."),
+    native("nvl", "nvl(value, default)", "Returns the default where the value is NULL."),
+    native("nvl2", "nvl2(value, known, unknown)", "Returns one of two values, whether the first is NULL or not."),
+    native("percent_rank", "percent_rank() over (...)", "Returns the rank as a share."),
+    native("percentile", "percentile(number x, double p)", "Returns the exact value below which a share of the rows lies."),
+    native("percentile_approx", "percentile_approx(number x, double p[, n])", "Returns the value below which a share of the rows lies."),
+    native("rank", "rank() over (...)", "Returns the rank with gaps."),
+    native("row_number", "row_number() over (...)", "Returns the number of a row."),
+    native("stddev", "stddev(double x)", "Returns the standard deviation of the population."),
+    native("stddev_pop", "stddev_pop(double x)", "Returns the standard deviation of the population."),
+    native("stddev_samp", "stddev_samp(double x)", "Returns the standard deviation of a sample."),
+    native("struct", "struct(value[, value, ...])", "Makes a struct with fields col1, col2, ...."),
+    native("sum", "sum([distinct] number x)", "Returns the sum; of BIGINT as BIGINT."),
+    native("transform", "transform(array a, function f)", "Returns f of every item."),
+    native("var_pop", "var_pop(double x)", "Returns the variance of the population."),
+    native("var_samp", "var_samp(double x)", "Returns the variance of a sample."),
+    native("variance", "variance(double x)", "Returns the variance of the population."),
+    native("wm_concat", "wm_concat(string separator, string x)", "Joins the texts of the group."),
+];
+
+pub(super) fn scalars() -> Vec<Arc<ScalarUDF>> {
+    use datafusion::functions_nested as nested;
+    vec![
+        coalesce(),
+        get_field(),
+        named_struct(),
+        nullif(),
+        r#struct(),
+        nested::array_has::array_has_udf(),
+        nested::array_has::array_has_any_udf(),
+        nested::except::array_except_udf(),
+        nested::flatten::flatten_udf(),
+        nested::make_array::make_array_udf(),
+        nested::map_entries::map_entries_udf(),
+        nested::map_keys::map_keys_udf(),
+        nested::map_values::map_values_udf(),
+        nested::min_max::array_max_udf(),
+        nested::min_max::array_min_udf(),
+        nested::position::array_position_udf(),
+        nested::repeat::array_repeat_udf(),
+        nested::set_ops::array_distinct_udf(),
+        nested::set_ops::array_intersect_udf(),
+        nested::set_ops::array_union_udf(),
+        nested::arrays_zip::arrays_zip_udf(),
+    ]
+}
+
+pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![
+        any_value_udaf(),
+        approx_distinct_udaf(),
+        array_agg_udaf(),
+        avg_udaf(),
+        bit_and_udaf(),
+        bit_or_udaf(),
+        bit_xor_udaf(),
+        corr_udaf(),
+        count_udaf(),
+        covar_pop_udaf(),
+        covar_samp_udaf(),
+        first_value_udaf(),
+        last_value_udaf(),
+        grouping_udaf(),
+        max_udaf(),
+        median_udaf(),
+        min_udaf(),
+        nth_value_udaf(),
+        percentile_cont_udaf(),
+        stddev_pop_udaf(),
+        stddev_udaf(),
+        string_agg_udaf(),
+        sum_udaf(),
+        var_pop_udaf(),
+        var_samp_udaf(),
+    ]
+}
+
+pub(super) fn windows() -> Vec<Arc<WindowUDF>> {
+    datafusion::execution::session_state::SessionStateBuilder::new()
+        .with_default_features()
+        .window_functions()
+        .take()
+        .unwrap_or_default()
+}
+
+pub(super) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
+    datafusion::execution::session_state::SessionStateBuilder::new()
+        .with_default_features()
+        .higher_order_functions()
+        .take()
+        .unwrap_or_default()
+}

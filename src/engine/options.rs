@@ -1,0 +1,25 @@
+//! What the settings of a session mean for a query. Manual page: "Set operations", flags of SQL.
+
+use chrono_tz::Tz;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    pub zone: Tz,
+    /// The statement's time.
+    pub now_ms: i64,
+    /// `odps.sql.validate.orderby.limit`: ORDER BY has to come with LIMIT.
+    pub order_by_needs_limit: bool,
+    /// `odps.sql.groupby.position.alias`: a number in GROUP BY is a position.
+    pub group_by_position: bool,
+    /// `odps.sql.groupby.orderby.position.alias`: a number in ORDER BY, and in GROUP BY, is a position.
+    pub order_by_position: bool,
+    /// `odps.sql.allow.fullscan`: a partitioned table may be read without a word on its partitions.
+    pub allows_full_scan: bool,
+    /// `odps.sql.udf.strict.mode`: a cast that fails is an error and not NULL.
+    pub is_strict: bool,
+    /// `odps.sql.hive.compatible`.
+    pub is_hive: bool,
+    /// `odpsh.query.memory`, in bytes: what a query may hold before it goes to disk.
+    pub memory_bytes: usize,
+}

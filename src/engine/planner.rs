@@ -1,0 +1,484 @@
+//! How the engine plans what is MaxCompute's own: operators by the types of their operands, and lateral
+//! views.
+
+use datafusion::arrow::datatypes::DataType as ArrowType;
+use datafusion::common::{
+    Column, DFSchema, DataFusionError, JoinType, NullEquality, NullHandling, ScalarValue,
+    UnnestOptions,
+};
+use datafusion::error::Result as EngineResult;
+use datafusion::functions::core::expr_ext::FieldAccessor;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannedRelation, PlannerResult, RawBinaryExpr, RelationPlanner,
+    RelationPlannerContext, RelationPlanning,
+};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder,
+    Operator as PlainOperator, cast as engine_cast, col,
+};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    NullInclusion, ObjectNamePart, TableFactor,
+};
+
+use super::cast::Casting;
+use super::function::{Operator, Output, cast_expr, external, operator, plan_table_function};
+use super::sql::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
+use super::types::arrow_type_name;
+use crate::error::Error;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct OdpsPlanner {
+    pub casting: Casting,
+}
+
+impl ExprPlanner for OdpsPlanner {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> EngineResult<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema))
+        else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let operands = Operands {
+            casting: self.casting,
+            left: (expr.left.clone(), left),
+            right: (expr.right.clone(), right),
+        };
+        let planned = match &expr.op {
+            BinaryOperator::Plus => operands.arithmetic(Operator::Add, PlainOperator::Plus)?,
+            BinaryOperator::Minus => {
+                operands.arithmetic(Operator::Subtract, PlainOperator::Minus)?
+            }
+            BinaryOperator::Multiply => {
+                operands.arithmetic(Operator::Multiply, PlainOperator::Multiply)?
+            }
+            BinaryOperator::Modulo => {
+                operands.arithmetic(Operator::Remainder, PlainOperator::Modulo)?
+            }
+            BinaryOperator::Divide => Some(operands.quotient()?),
+            BinaryOperator::MyIntegerDivide => Some(operands.whole_quotient()?),
+            BinaryOperator::Eq => operands.comparison(PlainOperator::Eq)?,
+            BinaryOperator::NotEq => operands.comparison(PlainOperator::NotEq)?,
+            BinaryOperator::Lt => operands.comparison(PlainOperator::Lt)?,
+            BinaryOperator::LtEq => operands.comparison(PlainOperator::LtEq)?,
+            BinaryOperator::Gt => operands.comparison(PlainOperator::Gt)?,
+            BinaryOperator::GtEq => operands.comparison(PlainOperator::GtEq)?,
+            BinaryOperator::Spaceship => {
+                let plain = PlainOperator::IsNotDistinctFrom;
+                Some(match operands.comparison(plain)? {
+                    Some(compared) => compared,
+                    None => binary(expr.left.clone(), plain, expr.right.clone()),
+                })
+            }
+            BinaryOperator::And | BinaryOperator::Or => {
+                for (_, given) in [&operands.left, &operands.right] {
+                    expect_boolean(given)?;
+                }
+                None
+            }
+            BinaryOperator::StringConcat => Some(operands.joined()),
+            _ => None,
+        };
+        Ok(match planned {
+            Some(planned) => PlannerResult::Planned(planned),
+            None => PlannerResult::Original(expr),
+        })
+    }
+}
+
+fn expect_boolean(given: &ArrowType) -> EngineResult<()> {
+    if matches!(given, ArrowType::Boolean | ArrowType::Null) {
+        Ok(())
+    } else {
+        Err(external(Error::semantic("expect a BOOLEAN expression")))
+    }
+}
+
+fn binary(left: Expr, op: PlainOperator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    })
+}
+
+fn is_moment(given: &ArrowType) -> bool {
+    matches!(given, ArrowType::Date32 | ArrowType::Timestamp(..))
+}
+
+fn is_number(given: &ArrowType) -> bool {
+    given.is_numeric() || given.is_decimal()
+}
+
+/// The operands of a binary operator with their types.
+struct Operands {
+    casting: Casting,
+    left: (Expr, ArrowType),
+    right: (Expr, ArrowType),
+}
+
+impl Operands {
+    fn refused(&self, what: &str) -> DataFusionError {
+        external(Error::semantic(format!(
+            "{what} cannot be applied to {} and {}",
+            arrow_type_name(&self.left.1),
+            arrow_type_name(&self.right.1)
+        )))
+    }
+
+    fn cast(&self, (expr, given): &(Expr, ArrowType), to: &str) -> Expr {
+        let name = arrow_type_name(given).to_lowercase();
+        if name == to {
+            return expr.clone();
+        }
+        // A constant is converted here, which keeps plans readable and pruning possible.
+        cast_expr(expr.clone(), to, self.casting)
+    }
+
+    /// An operand in a wider number type, by the engine's own cast.
+    fn widen((expr, given): &(Expr, ArrowType), to: &ArrowType) -> Expr {
+        if given == to {
+            expr.clone()
+        } else {
+            engine_cast(expr.clone(), to.clone())
+        }
+    }
+
+    /// Texts become DOUBLE, NULL takes the other side's type.
+    fn as_numbers(&self, what: &str) -> EngineResult<Self> {
+        let number =
+            |side: &(Expr, ArrowType), other: &ArrowType| -> EngineResult<(Expr, ArrowType)> {
+                let (expr, given) = side;
+                if given.is_string() {
+                    return Ok((self.cast(side, "double"), ArrowType::Float64));
+                }
+                if given.is_null() {
+                    let to = if is_number(other) {
+                        other.clone()
+                    } else {
+                        ArrowType::Float64
+                    };
+                    return Ok((engine_cast(expr.clone(), to.clone()), to));
+                }
+                if is_number(given) {
+                    Ok(side.clone())
+                } else {
+                    Err(self.refused(what))
+                }
+            };
+        Ok(Self {
+            casting: self.casting,
+            left: number(&self.left, &self.right.1)?,
+            right: number(&self.right, &self.left.1)?,
+        })
+    }
+
+    /// The common type of whole numbers.
+    fn whole_type(&self) -> Option<ArrowType> {
+        let (left, right) = (&self.left.1, &self.right.1);
+        if !left.is_integer() || !right.is_integer() {
+            return None;
+        }
+        let width = |given: &ArrowType| given.primitive_width().unwrap_or(8);
+        Some(match width(left).max(width(right)) {
+            1 => ArrowType::Int8,
+            2 => ArrowType::Int16,
+            4 => ArrowType::Int32,
+            _ => ArrowType::Int64,
+        })
+    }
+
+    fn has_decimal(&self) -> bool {
+        let is_exact = |given: &ArrowType| given.is_decimal() || given.is_integer();
+        (self.left.1.is_decimal() || self.right.1.is_decimal())
+            && is_exact(&self.left.1)
+            && is_exact(&self.right.1)
+    }
+
+    /// Both operands as decimals; a constant is no wider than it has to be.
+    fn as_decimals(&self) -> (Expr, ArrowType, Expr, ArrowType) {
+        let decimal = |(expr, given): &(Expr, ArrowType)| {
+            if given.is_decimal() {
+                return (expr.clone(), given.clone());
+            }
+            let digits = match expr {
+                Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
+                    number.unsigned_abs().to_string().len() as u8
+                }
+                _ => match given.primitive_width() {
+                    Some(1) => 3,
+                    Some(2) => 5,
+                    Some(4) => 10,
+                    _ => 19,
+                },
+            };
+            let to = ArrowType::Decimal128(digits, 0);
+            (engine_cast(expr.clone(), to.clone()), to)
+        };
+        let ((left, left_type), (right, right_type)) = (decimal(&self.left), decimal(&self.right));
+        (left, left_type, right, right_type)
+    }
+
+    fn arithmetic(&self, ours: Operator, plain: PlainOperator) -> EngineResult<Option<Expr>> {
+        let is_interval =
+            |given: &ArrowType| matches!(given, ArrowType::Interval(_) | ArrowType::Duration(_));
+        if is_interval(&self.left.1) || is_interval(&self.right.1) {
+            return Ok(None);
+        }
+        let operands = self.as_numbers("an arithmetic operator")?;
+        if let Some(common) = operands.whole_type() {
+            let left = Self::widen(&operands.left, &common);
+            return Ok(Some(operator(
+                ours,
+                left,
+                Self::widen(&operands.right, &common),
+            )));
+        }
+        if operands.has_decimal() {
+            let (left, left_type, right, right_type) = operands.as_decimals();
+            let scale = |given: &ArrowType| match given {
+                ArrowType::Decimal128(_, scale) => *scale,
+                _ => 0,
+            };
+            if ours == Operator::Multiply && scale(&left_type) + scale(&right_type) > 18 {
+                return Ok(Some(operator(Operator::DecimalMultiply, left, right)));
+            }
+            return Ok(Some(binary(left, plain, right)));
+        }
+        let double = ArrowType::Float64;
+        let left = Self::widen(&operands.left, &double);
+        let right = Self::widen(&operands.right, &double);
+        Ok(Some(binary(left, plain, right)))
+    }
+
+    fn quotient(&self) -> EngineResult<Expr> {
+        let operands = self.as_numbers("/")?;
+        if operands.has_decimal() {
+            let (left, _, right, _) = operands.as_decimals();
+            return Ok(operator(Operator::DecimalDivide, left, right));
+        }
+        let double = ArrowType::Float64;
+        let left = Self::widen(&operands.left, &double);
+        Ok(operator(
+            Operator::Divide,
+            left,
+            Self::widen(&operands.right, &double),
+        ))
+    }
+
+    fn whole_quotient(&self) -> EngineResult<Expr> {
+        let operands = self.as_numbers("DIV")?;
+        if operands.whole_type().is_some() {
+            let whole = ArrowType::Int64;
+            let left = Self::widen(&operands.left, &whole);
+            return Ok(operator(
+                Operator::IntegerDivide,
+                left,
+                Self::widen(&operands.right, &whole),
+            ));
+        }
+        Ok(cast_expr(operands.quotient()?, "bigint", self.casting))
+    }
+
+    /// The comparison where its operands have different kinds of types; `None` where the engine's own does.
+    fn comparison(&self, op: PlainOperator) -> EngineResult<Option<Expr>> {
+        let (left, right) = (&self.left.1, &self.right.1);
+        if left.is_null() || right.is_null() {
+            return Ok(None);
+        }
+        let compared = |to: &str| {
+            Some(binary(
+                self.cast(&self.left, to),
+                op,
+                self.cast(&self.right, to),
+            ))
+        };
+        let pair = |a: &dyn Fn(&ArrowType) -> bool, b: &dyn Fn(&ArrowType) -> bool| {
+            (a(left) && b(right)) || (a(right) && b(left))
+        };
+        let is_text = |given: &ArrowType| given.is_string();
+        Ok(if pair(&is_text, &|given: &ArrowType| given.is_decimal()) {
+            compared("decimal")
+        } else if pair(&is_text, &is_number) {
+            compared("double")
+        } else if pair(&is_text, &|given| matches!(given, ArrowType::Date32)) {
+            compared("date")
+        } else if pair(&is_text, &is_moment) {
+            let moment = if is_text(left) { right } else { left };
+            compared(&arrow_type_name(moment).to_lowercase())
+        } else if (matches!(left, ArrowType::Boolean) != matches!(right, ArrowType::Boolean))
+            || (is_number(left) && is_moment(right))
+            || (is_moment(left) && is_number(right))
+        {
+            return Err(self.refused("a comparison"));
+        } else {
+            None
+        })
+    }
+
+    fn joined(&self) -> Expr {
+        let text = |side: &(Expr, ArrowType)| self.cast(side, "string");
+        binary(
+            text(&self.left),
+            PlainOperator::StringConcat,
+            text(&self.right),
+        )
+    }
+}
+
+impl RelationPlanner for OdpsPlanner {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> EngineResult<RelationPlanning> {
+        let relation = match relation {
+            TableFactor::Unpivot { table, name, .. }
+                if [EXCEPT_ALL_MARK, INTERSECT_ALL_MARK].contains(&name.value.as_str()) =>
+            {
+                return counted_set_operation(*table, name.value == EXCEPT_ALL_MARK, context);
+            }
+            other => other,
+        };
+        let TableFactor::Unpivot {
+            table,
+            value: SqlExpr::Function(function),
+            name,
+            columns,
+            null_inclusion,
+            ..
+        } = relation
+        else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let view = name
+            .value
+            .trim_start_matches(LATERAL_MARK)
+            .trim_matches('`')
+            .to_owned();
+        let inner = context.plan(*table)?;
+        let schema = inner.schema().clone();
+        let called = match function.name.0.last() {
+            Some(ObjectNamePart::Identifier(ident)) => ident.value.clone(),
+            _ => String::new(),
+        };
+        let mut arguments = Vec::new();
+        if let FunctionArguments::List(list) = function.args {
+            for argument in list.args {
+                let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else {
+                    return Err(external(Error::semantic(format!(
+                        "function {called} takes plain arguments"
+                    ))));
+                };
+                arguments.push(context.sql_to_expr(argument, &schema)?);
+            }
+        }
+        let outputs = {
+            let provider = context.context_provider();
+            let scalar = |name: &str| provider.get_function_meta(name);
+            plan_table_function(&called, arguments, &schema, &scalar).map_err(external)?
+        };
+        if !columns.is_empty() && columns.len() != outputs.len() {
+            return Err(external(Error::semantic(format!(
+                "function {called} makes {} columns, {} names are given",
+                outputs.len(),
+                columns.len()
+            ))));
+        }
+        let made = |number: usize| format!("__made{number}");
+        let kept: Vec<Expr> = schema.iter().map(Expr::from).collect();
+        let mut selected = kept.clone();
+        let mut lists = Vec::new();
+        for (number, output) in outputs.iter().enumerate() {
+            selected.push(output.expr.clone().alias(made(number)));
+            if output.is_list {
+                lists.push(Column::from_name(made(number)));
+            }
+        }
+        let mut plan = LogicalPlanBuilder::from(inner).project(selected)?;
+        if !lists.is_empty() {
+            let null_handling = match null_inclusion {
+                Some(NullInclusion::IncludeNulls) => NullHandling::PreserveAndExpandEmpty,
+                _ => NullHandling::Drop,
+            };
+            let options = UnnestOptions {
+                null_handling,
+                recursions: Vec::new(),
+            };
+            plan = plan.unnest_columns_with_options(lists, options)?;
+        }
+        let mut shown = kept;
+        for (number, Output { name, field, .. }) in outputs.into_iter().enumerate() {
+            let alias = columns.get(number).and_then(|column| column.alias.as_ref());
+            let name = alias.map_or(name, |alias| alias.value.clone());
+            let value = col(made(number));
+            let value = match field {
+                Some(field) => value.field(field),
+                None => value,
+            };
+            shown.push(value.alias_qualified(Some(view.as_str()), name));
+        }
+        let plan = plan.project(shown)?.build()?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+            plan, None,
+        ))))
+    }
+}
+
+/// EXCEPT ALL and INTERSECT ALL: the nth of equal rows on the left meets the nth on the right.
+fn counted_set_operation(
+    both: TableFactor,
+    is_except: bool,
+    context: &mut dyn RelationPlannerContext,
+) -> EngineResult<RelationPlanning> {
+    let TableFactor::NestedJoin {
+        table_with_joins, ..
+    } = both
+    else {
+        return Err(external(Error::internal("a set operation has two sides")));
+    };
+    let Some(join) = table_with_joins.joins.into_iter().next() else {
+        return Err(external(Error::internal("a set operation has two sides")));
+    };
+    let left = context.plan(table_with_joins.relation)?;
+    let right = context.plan(join.relation)?;
+    if left.schema().fields().len() != right.schema().fields().len() {
+        return Err(external(Error::set_operation(
+            "the queries have different numbers of columns",
+        )));
+    }
+    let kept: Vec<Expr> = left.schema().iter().map(Expr::from).collect();
+    let numbered = |plan: LogicalPlan, name: &str| -> EngineResult<(LogicalPlan, Vec<Column>)> {
+        let mut columns = plan.schema().columns();
+        let partition: Vec<Expr> = columns.iter().cloned().map(Expr::Column).collect();
+        let number = row_number().partition_by(partition).build()?.alias(name);
+        let plan = LogicalPlanBuilder::from(plan).window([number])?.build()?;
+        columns.push(Column::from_name(name));
+        Ok((plan, columns))
+    };
+    let (left, left_columns) = numbered(left, "__nth_left")?;
+    let (right, right_columns) = numbered(right, "__nth_right")?;
+    let kind = if is_except {
+        JoinType::LeftAnti
+    } else {
+        JoinType::LeftSemi
+    };
+    let plan = LogicalPlanBuilder::from(left)
+        .join_detailed(
+            right,
+            kind,
+            (left_columns, right_columns),
+            None,
+            NullEquality::NullEqualsNull,
+        )?
+        .project(kept)?
+        .build()?;
+    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+        plan, None,
+    ))))
+}

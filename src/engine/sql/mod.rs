@@ -1,0 +1,83 @@
+//! MaxCompute's SQL for the planner: our tokens, a dialect of DataFusion's parser, one pass over the
+//! parsed query.
+
+mod call;
+mod dialect;
+mod function;
+mod relation;
+mod rewrite;
+mod tokens;
+mod window;
+
+use datafusion::sql::sqlparser::ast::Query;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
+pub(super) use rewrite::{PLAIN_MARK, Rewriting, rewrite};
+
+use crate::error::{Error, Result};
+
+/// Deepest nesting of a query.
+const NESTING_MAX: usize = 120;
+
+/// Reads the text of a query. Places in errors are byte offsets in `text`.
+pub(super) fn parse(text: &str) -> Result<Query> {
+    let tokens = tokens::tokens(text)?;
+    let mut parser = Parser::new(&dialect::OdpsDialect)
+        .with_recursion_limit(NESTING_MAX)
+        .with_tokens_with_locations(tokens);
+    let query = parser
+        .parse_query()
+        .map_err(|error| syntax_error(&error, text))?;
+    let rest = parser.peek_token_ref();
+    if rest.token != Token::EOF {
+        let at = tokens::offset(rest.span.start);
+        return Err(Error::syntax(
+            at,
+            format!("invalid token '{}'", shown(&rest.token.to_string())),
+        ));
+    }
+    Ok(*query)
+}
+
+fn syntax_error(error: &ParserError, text: &str) -> Error {
+    let begin = text.len() - text.trim_start().len();
+    let message = match error {
+        ParserError::RecursionLimitExceeded => {
+            return Error::syntax(begin, "the query is nested too deeply");
+        }
+        ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+    };
+    let number_after = |label: &str| {
+        let rest = message.rsplit_once(label)?.1;
+        rest.trim_start()
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<usize>()
+            .ok()
+    };
+    let at = number_after("Column:").map_or(text.len(), |column| column.saturating_sub(1));
+    let found = message
+        .rsplit_once("found: ")
+        .map(|(_, rest)| rest.split(" at Line").next().unwrap_or(rest));
+    match found {
+        Some("EOF") => Error::syntax(
+            text.trim_end().len(),
+            "invalid token ';', the query ends too early",
+        ),
+        Some(token) => Error::syntax(at, format!("invalid token '{}'", shown(token))),
+        None if message.starts_with(dialect::REFUSED) => Error::syntax(
+            at,
+            message[dialect::REFUSED.len()..]
+                .split(" at Line")
+                .next()
+                .unwrap_or_default(),
+        ),
+        None => Error::syntax(at.min(text.len()), "invalid query"),
+    }
+}
+
+fn shown(token: &str) -> String {
+    token.chars().take(40).collect()
+}

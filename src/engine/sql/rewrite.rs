@@ -1,0 +1,475 @@
+//! One pass over a parsed query: what MaxCompute means, in what the planner understands.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, Expr, GroupByExpr, GroupByWithModifier, Ident, ObjectName,
+    ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Spanned, Subscript, TableFactor, TrimWhereField, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
+};
+
+use super::call::{arguments, binary, call, not, null, number, order_by, text};
+use super::dialect::{CAST, DESCENDING, SORTED};
+use super::function::rewrite_call;
+use super::relation::{
+    EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, selected_table_function, set_operations,
+    with_views,
+};
+use super::tokens::offset;
+use super::window::default_frame_of_named;
+use crate::engine::Options;
+use crate::error::{Error, Result};
+
+/// Separates an output name from what makes it unique: `a` twice is `a` and `a\u{1}1`.
+pub(in crate::engine) const PLAIN_MARK: char = '\u{1}';
+/// Asks for the largest partition value of a project's table.
+pub(in crate::engine) type MaxPartition<'a> =
+    dyn FnMut(Option<&str>, &str) -> Result<Option<String>> + 'a;
+
+/// What the pass needs to know.
+pub(in crate::engine) struct Rewriting<'a> {
+    pub options: &'a Options,
+    pub text: &'a str,
+    /// The largest partition value of a table's first level that holds data.
+    pub max_partition: &'a mut MaxPartition<'a>,
+}
+
+/// Rewrites `query`.
+///
+/// # Errors
+/// What MaxCompute refuses and the planner would not.
+pub(in crate::engine) fn rewrite(query: &mut Query, rewriting: &mut Rewriting<'_>) -> Result<()> {
+    match query.visit(&mut Rewriter(rewriting)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Rewriter<'a, 'b>(&'a mut Rewriting<'b>);
+
+type Flow = ControlFlow<Error>;
+
+fn flow(result: Result<()>) -> Flow {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+pub(super) fn lower(ident: &mut Ident) {
+    ident.value = ident.value.to_lowercase();
+}
+
+impl VisitorMut for Rewriter<'_, '_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        flow(self.query(query))
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
+        flow(self.select(select))
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> Flow {
+        for part in &mut relation.0 {
+            if let ObjectNamePart::Identifier(ident) = part {
+                lower(ident);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
+        flow(self.table_factor(factor))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        match expr {
+            Expr::Identifier(ident) => lower(ident),
+            Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(lower),
+            Expr::Lambda(lambda) => match &mut lambda.params {
+                OneOrManyWithParens::One(param) => lower(&mut param.name),
+                OneOrManyWithParens::Many(params) => {
+                    params.iter_mut().for_each(|param| lower(&mut param.name));
+                }
+            },
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        flow(self.expr(expr))
+    }
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> Flow {
+        if let Value::DoubleQuotedString(text) = &value.value {
+            value.value = Value::SingleQuotedString(text.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Rewriter<'_, '_> {
+    fn query(&mut self, query: &mut Query) -> Result<()> {
+        if let Some(with) = &mut query.with {
+            for cte in &mut with.cte_tables {
+                lower(&mut cte.alias.name);
+                cte.alias
+                    .columns
+                    .iter_mut()
+                    .for_each(|c| lower(&mut c.name));
+            }
+        }
+        if !query.pipe_operators.is_empty() || !query.locks.is_empty() || query.for_clause.is_some()
+        {
+            return Err(Error::not_supported("this clause of a query"));
+        }
+        set_operations(&mut query.body)?;
+        let options = self.0.options;
+        if let Some(OrderBy {
+            kind: OrderByKind::Expressions(orders),
+            ..
+        }) = &mut query.order_by
+        {
+            if options.order_by_needs_limit && query.limit_clause.is_none() && query.fetch.is_none()
+            {
+                let error = Error::semantic("ORDER BY must be used with a LIMIT clause");
+                let first = orders.first().map_or(0, |order| offset(order.span().start));
+                let at = self.0.text[..first.min(self.0.text.len())]
+                    .to_ascii_lowercase()
+                    .rfind("order");
+                return Err(error
+                    .at(at.unwrap_or(first))
+                    .hint("set odps.sql.validate.orderby.limit=false; allows it"));
+            }
+            if !options.order_by_position {
+                // A number is a constant, not a position.
+                orders.retain(|order| !is_number(&order.expr));
+            }
+        }
+        if matches!(&query.order_by, Some(OrderBy { kind: OrderByKind::Expressions(orders), .. }) if orders.is_empty())
+        {
+            query.order_by = None;
+        }
+        // SORT BY and CLUSTER BY order the result: one machine is one reducer.
+        if let SetExpr::Select(select) = &mut *query.body {
+            if !select.cluster_by.is_empty()
+                || !select.distribute_by.is_empty()
+                || !select.sort_by.is_empty()
+            {
+                if query.order_by.is_some() {
+                    return Err(Error::semantic(
+                        "ORDER BY cannot be used together with DISTRIBUTE BY, SORT BY or CLUSTER BY",
+                    ));
+                }
+                let distributes = !select.distribute_by.is_empty() || !select.sort_by.is_empty();
+                if !select.cluster_by.is_empty() && distributes {
+                    return Err(Error::semantic(
+                        "CLUSTER BY cannot be used together with DISTRIBUTE BY or SORT BY",
+                    ));
+                }
+            }
+            let mut orders: Vec<OrderByExpr> = std::mem::take(&mut select.sort_by);
+            orders.extend(
+                std::mem::take(&mut select.cluster_by)
+                    .into_iter()
+                    .map(|expr| order_by(expr, true)),
+            );
+            select.distribute_by.clear();
+            if let Some(Expr::Function(function)) = &select.having
+                && function.name.to_string() == SORTED
+            {
+                let mut parts = arguments(function).unwrap_or_default().into_iter();
+                select.having = parts.next();
+                orders.extend(parts.map(sort_key));
+            }
+            if !orders.is_empty() {
+                query.order_by = Some(OrderBy {
+                    kind: OrderByKind::Expressions(orders),
+                    interpolate: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn select(&mut self, select: &mut Select) -> Result<()> {
+        if select.distinct.is_some()
+            && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if !keys.is_empty())
+        {
+            return Err(Error::semantic(
+                "SELECT DISTINCT and GROUP BY can not be in the same query",
+            ));
+        }
+        for window in &mut select.named_window {
+            default_frame_of_named(window);
+        }
+        group_by(&mut select.group_by, self.0.options.group_by_position);
+        selected_table_function(select)?;
+        if !select.lateral_views.is_empty() {
+            let views = std::mem::take(&mut select.lateral_views);
+            let from = std::mem::take(&mut select.from);
+            select.from = vec![with_views(from, views)?];
+        }
+        name_outputs(&mut select.projection);
+        Ok(())
+    }
+
+    fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
+        let alias = match factor {
+            TableFactor::Table {
+                alias,
+                sample,
+                version,
+                with_hints,
+                partitions,
+                ..
+            } => {
+                if sample.is_some() {
+                    return Err(Error::not_supported("TABLESAMPLE"));
+                }
+                if version.is_some() {
+                    return Err(Error::not_supported("VERSION AS OF in a query"));
+                }
+                if !with_hints.is_empty() || !partitions.is_empty() {
+                    return Err(Error::not_supported("this form of a table in FROM"));
+                }
+                alias
+            }
+            TableFactor::Derived { alias, sample, .. } => {
+                if sample.is_some() {
+                    return Err(Error::not_supported("TABLESAMPLE"));
+                }
+                alias
+            }
+            TableFactor::NestedJoin { alias, .. }
+            | TableFactor::UNNEST { alias, .. }
+            | TableFactor::Function { alias, .. }
+            | TableFactor::TableFunction { alias, .. } => alias,
+            TableFactor::Unpivot { name, .. }
+                if name.value.starts_with(LATERAL_MARK)
+                    || [EXCEPT_ALL_MARK, INTERSECT_ALL_MARK].contains(&name.value.as_str()) =>
+            {
+                return Ok(());
+            }
+            TableFactor::Pivot { .. } => return Err(Error::not_supported("PIVOT")),
+            TableFactor::Unpivot { .. } => return Err(Error::not_supported("UNPIVOT")),
+            _ => return Err(Error::not_supported("this form of a table in FROM")),
+        };
+        if let Some(alias) = alias {
+            lower(&mut alias.name);
+            alias
+                .columns
+                .iter_mut()
+                .for_each(|column| lower(&mut column.name));
+        }
+        Ok(())
+    }
+
+    fn expr(&mut self, expr: &mut Expr) -> Result<()> {
+        let taken = std::mem::replace(expr, null());
+        *expr = match taken {
+            Expr::Between {
+                expr,
+                negated,
+                low,
+                high,
+            } => {
+                let inside = binary(
+                    binary((*expr).clone(), BinaryOperator::GtEq, *low),
+                    BinaryOperator::And,
+                    binary(*expr, BinaryOperator::LtEq, *high),
+                );
+                let inside = Expr::Nested(Box::new(inside));
+                if negated { not(inside) } else { inside }
+            }
+            Expr::RLike {
+                negated,
+                expr,
+                pattern,
+                ..
+            } => {
+                let matched = call("rlike", [*expr, *pattern]);
+                if negated { not(matched) } else { matched }
+            }
+            Expr::Like {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                ..
+            } => {
+                let patterns = match *pattern {
+                    Expr::Tuple(patterns) => patterns,
+                    Expr::Nested(pattern) => vec![*pattern],
+                    other => vec![other],
+                };
+                let like = |pattern| Expr::Like {
+                    negated: false,
+                    any: false,
+                    expr: expr.clone(),
+                    pattern: Box::new(pattern),
+                    escape_char: None,
+                };
+                let any = patterns
+                    .into_iter()
+                    .map(like)
+                    .reduce(|a, b| binary(a, BinaryOperator::Or, b));
+                let any = Expr::Nested(Box::new(any.unwrap_or_else(null)));
+                if negated { not(any) } else { any }
+            }
+            Expr::ILike { .. } => return Err(Error::not_supported("ILIKE")),
+            Expr::Ceil { expr, .. } => call("ceil", [*expr]),
+            Expr::Floor { expr, .. } => call("floor", [*expr]),
+            Expr::Extract { field, expr, .. } => {
+                call("datepart", [*expr, text(&field.to_string().to_lowercase())])
+            }
+            Expr::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let from = substring_from.map_or_else(|| number(1), |from| *from);
+                call(
+                    "substr",
+                    [Some(*expr), Some(from), substring_for.map(|length| *length)]
+                        .into_iter()
+                        .flatten(),
+                )
+            }
+            Expr::Trim {
+                expr,
+                trim_where,
+                trim_what,
+                trim_characters,
+            } => {
+                let name = match trim_where {
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                    Some(TrimWhereField::Both) | None => "trim",
+                };
+                let what = trim_what
+                    .map(|what| *what)
+                    .or(trim_characters.and_then(|mut all| all.pop()));
+                call(name, std::iter::once(*expr).chain(what))
+            }
+            Expr::Position { expr, r#in } => call("locate", [*expr, *r#in]),
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let mut value = *root;
+                for access in access_chain {
+                    value = match access {
+                        AccessExpr::Subscript(Subscript::Index { index }) => {
+                            call("__element", [value, index])
+                        }
+                        AccessExpr::Dot(Expr::Identifier(field)) => {
+                            call("get_field", [value, text(&field.value.to_lowercase())])
+                        }
+                        _ => return Err(Error::not_supported("this access to a value")),
+                    };
+                }
+                value
+            }
+            Expr::Array(array) => call("array", array.elem),
+            Expr::Cast { .. } => {
+                return Err(Error::syntax(
+                    0,
+                    "invalid cast, it needs CAST(value AS type)",
+                ));
+            }
+            Expr::Function(function) => return rewrite_call(self.0, expr, function),
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+fn sort_key(expr: Expr) -> OrderByExpr {
+    match &expr {
+        Expr::Function(function) if function.name.to_string() == DESCENDING => {
+            let inner = arguments(function).and_then(|mut arguments| arguments.pop());
+            order_by(inner.unwrap_or_else(null), false)
+        }
+        _ => order_by(expr, true),
+    }
+}
+
+fn is_number(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Number(..)))
+}
+
+/// `WITH ROLLUP`, `WITH CUBE` and `GROUPING SETS` behind the keys, as the planner writes them; numbers are
+/// constants unless they are positions.
+fn group_by(group_by: &mut GroupByExpr, by_position: bool) {
+    let GroupByExpr::Expressions(keys, modifiers) = group_by else {
+        return;
+    };
+    if !by_position {
+        for key in keys.iter_mut().filter(|key| is_number(key)) {
+            *key = call(CAST, [key.clone(), text("bigint")]);
+        }
+    }
+    for modifier in modifiers.drain(..) {
+        let each = std::mem::take(keys);
+        *keys = match modifier {
+            GroupByWithModifier::Rollup => vec![Expr::Rollup(
+                each.into_iter().map(|key| vec![key]).collect(),
+            )],
+            GroupByWithModifier::Cube => {
+                vec![Expr::Cube(each.into_iter().map(|key| vec![key]).collect())]
+            }
+            GroupByWithModifier::GroupingSets(sets) => vec![sets],
+            GroupByWithModifier::Totals => each,
+        };
+    }
+}
+
+/// Gives outputs without a name `_c0`, `_c1`, … by position, and makes equal names unique.
+fn name_outputs(items: &mut [SelectItem]) {
+    let has_wildcard = items.iter().any(|item| {
+        matches!(
+            item,
+            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+        )
+    });
+    let mut seen: Vec<String> = Vec::new();
+    for (position, item) in items.iter_mut().enumerate() {
+        let (name, is_plain_column) = match item {
+            SelectItem::ExprWithAlias { alias, .. } => {
+                lower(alias);
+                (alias.value.clone(), false)
+            }
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => (ident.value.to_lowercase(), true),
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+                let last = parts.last().map(|part| part.value.to_lowercase());
+                (last.unwrap_or_default(), parts.len() == 2)
+            }
+            SelectItem::UnnamedExpr(_) => (format!("_c{position}"), false),
+            SelectItem::ExprWithAliases { .. }
+            | SelectItem::QualifiedWildcard(..)
+            | SelectItem::Wildcard(_) => continue,
+        };
+        let is_repeated = seen.contains(&name) || (has_wildcard && is_plain_column);
+        let unique = if is_repeated {
+            format!("{name}{PLAIN_MARK}{position}")
+        } else {
+            name.clone()
+        };
+        seen.push(name);
+        if is_plain_column && !is_repeated {
+            continue;
+        }
+        let alias = Ident::with_quote('`', unique);
+        match item {
+            SelectItem::ExprWithAlias { alias: old, .. } => *old = alias,
+            SelectItem::UnnamedExpr(expr) => {
+                let expr = std::mem::replace(expr, null());
+                *item = SelectItem::ExprWithAlias { expr, alias };
+            }
+            _ => {}
+        }
+    }
+}

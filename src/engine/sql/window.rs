@@ -1,0 +1,34 @@
+//! Windows: the documented default frame is ROWS, not RANGE.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
+};
+
+/// Gives a window with an order and no frame the frame from its first row to the current one, so that
+/// rows of equal order count one by one.
+///
+/// Manual page: "Window functions".
+pub(super) fn default_frame(spec: &mut WindowSpec) {
+    spec.order_by
+        .retain(|order| !matches!(order.expr, Expr::Value(_)));
+    if spec.window_frame.is_none() && !spec.order_by.is_empty() {
+        spec.window_frame = Some(WindowFrame {
+            units: WindowFrameUnits::Rows,
+            start_bound: WindowFrameBound::Preceding(None),
+            end_bound: Some(WindowFrameBound::CurrentRow),
+        });
+    }
+}
+
+pub(super) fn default_frame_of(function: &mut Function) {
+    if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+        default_frame(spec);
+    }
+}
+
+pub(super) fn default_frame_of_named(window: &mut NamedWindowDefinition) {
+    if let NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
+        default_frame(spec);
+    }
+}
