@@ -82,6 +82,22 @@ impl DataType {
         }
     }
 
+    /// The type as SQL in upper case; names of fields stay as they are.
+    pub fn upper(&self) -> String {
+        match self {
+            Self::Array(item) => format!("ARRAY<{}>", item.upper()),
+            Self::Map(key, value) => format!("MAP<{},{}>", key.upper(), value.upper()),
+            Self::Struct(fields) => {
+                let fields = fields.iter();
+                let fields: Vec<String> = fields
+                    .map(|(name, data_type)| format!("{name}:{}", data_type.upper()))
+                    .collect();
+                format!("STRUCT<{}>", fields.join(","))
+            }
+            plain => plain.to_string().to_uppercase(),
+        }
+    }
+
     /// Whether values of this type are made of others.
     pub fn is_nested(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))

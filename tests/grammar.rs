@@ -272,12 +272,21 @@ fn sentence(grammar: &Grammar, seed: u64) -> String {
 fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::CreateTable(_) => "CreateTable",
+        Statement::CreateTableLike(_) => "CreateTableLike",
+        Statement::CreateView(_) => "CreateView",
         Statement::DropTable { .. } => "DropTable",
-        Statement::RenameTable { .. } => "RenameTable",
-        Statement::AddPartitions { .. } => "AddPartitions",
-        Statement::DropPartitions { .. } => "DropPartitions",
+        Statement::DropView { .. } => "DropView",
+        Statement::AlterTable(_) => "AlterTable",
+        Statement::Truncate { .. } => "Truncate",
+        Statement::CloneTable(_) => "CloneTable",
         Statement::Insert(_) => "Insert",
+        Statement::MultiInsert(_) => "MultiInsert",
+        Statement::Load(_) => "Load",
+        Statement::Update(_) => "Update",
+        Statement::Delete(_) => "Delete",
+        Statement::Merge(_) => "Merge",
         Statement::Query(_) => "Query",
+        Statement::Explain(_) => "Explain",
         Statement::ShowHistoryForTables => "ShowHistoryForTables",
         Statement::ShowHistory { .. } => "ShowHistory",
         Statement::Restore(_) => "Restore",
@@ -288,13 +297,19 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::UseProject(_) => "UseProject",
         Statement::ShowTables { .. } => "ShowTables",
         Statement::ShowPartitions { .. } => "ShowPartitions",
+        Statement::ShowViews { .. } => "ShowViews",
+        Statement::ShowColumns(_) => "ShowColumns",
+        Statement::ShowCreateTable(_) => "ShowCreateTable",
+        Statement::ShowProperties(_) => "ShowProperties",
+        Statement::ShowFunctions { .. } => "ShowFunctions",
         Statement::Describe(_) => "Describe",
+        Statement::DescribeFunction(_) => "DescribeFunction",
         Statement::Help(_) => "Help",
         Statement::Quit => "Quit",
     }
 }
 
-const KINDS: usize = 20;
+const KINDS: usize = 35;
 const SENTENCES: u64 = 20_000;
 
 #[test]

@@ -65,33 +65,89 @@ impl Display for Statement {
             Self::DropTable { table, if_exists } => {
                 write!(f, "DROP TABLE {}{table}", when(*if_exists, "IF EXISTS "))
             }
-            Self::RenameTable { table, new_name } => {
-                write!(f, "ALTER TABLE {table} RENAME TO {new_name}")
-            }
-            Self::AddPartitions {
-                table,
-                if_not_exists,
-                specs,
-            } => {
+            Self::CreateTableLike(like) => {
                 write!(
                     f,
-                    "ALTER TABLE {table} ADD {}",
-                    when(*if_not_exists, "IF NOT EXISTS ")
+                    "CREATE TABLE {}{} LIKE {}",
+                    when(like.if_not_exists, "IF NOT EXISTS "),
+                    like.table,
+                    like.source
                 )?;
-                list(f, " ", specs)
+                properties(f, &like.properties)?;
+                lifecycle(f, like.lifecycle_days)
             }
-            Self::DropPartitions {
-                table,
-                if_exists,
-                specs,
-            } => {
-                write!(
-                    f,
-                    "ALTER TABLE {table} DROP {}",
-                    when(*if_exists, "IF EXISTS ")
-                )?;
+            Self::CreateView(create) => write!(f, "{create}"),
+            Self::DropView { view, if_exists } => {
+                write!(f, "DROP VIEW {}{view}", when(*if_exists, "IF EXISTS "))
+            }
+            Self::AlterTable(alter) => write!(f, "{alter}"),
+            Self::Truncate { table, specs } => {
+                write!(f, "TRUNCATE TABLE {table}")?;
+                if !specs.is_empty() {
+                    f.write_char(' ')?;
+                }
                 list(f, ", ", specs)
             }
+            Self::CloneTable(clone) => {
+                write!(f, "CLONE TABLE {}", clone.source)?;
+                for (number, spec) in clone.specs.iter().enumerate() {
+                    write!(f, "{} {spec}", if number > 0 { "," } else { "" })?;
+                }
+                write!(f, " TO {}", clone.target)?;
+                match clone.if_exists {
+                    Some(CloneMode::Overwrite) => f.write_str(" IF EXISTS OVERWRITE"),
+                    Some(CloneMode::Ignore) => f.write_str(" IF EXISTS IGNORE"),
+                    None => Ok(()),
+                }
+            }
+            Self::MultiInsert(multi) => {
+                for (number, (target, query)) in multi.branches.iter().enumerate() {
+                    let mut fragments = query.fragments.iter();
+                    let shared = fragments.next();
+                    if let (0, Some(shared)) = (number, shared) {
+                        write!(f, "{}", shared.text)?;
+                    }
+                    write!(f, " {target}")?;
+                    fragments.try_for_each(|own| write!(f, " {}", own.text))?;
+                }
+                Ok(())
+            }
+            Self::Load(load) => {
+                let mode = if load.overwrite { "OVERWRITE" } else { "INTO" };
+                write!(f, "LOAD {mode} TABLE {}", load.table)?;
+                if let Some(spec) = &load.partition {
+                    write!(f, " {spec}")?;
+                }
+                let format = match load.format {
+                    FileFormat::Parquet => "PARQUET",
+                    FileFormat::Csv => "CSV",
+                };
+                write!(
+                    f,
+                    " FROM LOCATION {} STORED AS {format}",
+                    Quoted(&load.location)
+                )?;
+                if load.properties.is_empty() {
+                    return Ok(());
+                }
+                f.write_str(" PROPERTIES (")?;
+                pairs(f, &load.properties)?;
+                f.write_char(')')
+            }
+            Self::Update(update) => {
+                write!(f, "UPDATE {}", update.table)?;
+                alias(f, &update.alias)?;
+                f.write_str(" SET ")?;
+                assignments(f, &update.assignments)?;
+                condition(f, &update.condition)
+            }
+            Self::Delete(delete) => {
+                write!(f, "DELETE FROM {}", delete.table)?;
+                alias(f, &delete.alias)?;
+                condition(f, &delete.condition)
+            }
+            Self::Merge(merge) => write!(f, "{merge}"),
+            Self::Explain(query) => write!(f, "EXPLAIN {query}"),
             Self::Insert(insert) => write!(f, "{insert}"),
             Self::Query(query) => write!(f, "{query}"),
             Self::ShowHistoryForTables => f.write_str("SHOW HISTORY FOR TABLES"),
@@ -125,7 +181,35 @@ impl Display for Statement {
                     None => Ok(()),
                 }
             }
-            Self::Describe(table) => write!(f, "DESC {table}"),
+            Self::ShowViews { project, pattern } => {
+                f.write_str("SHOW VIEWS")?;
+                if let Some(project) = project {
+                    write!(f, " IN {project}")?;
+                }
+                match pattern {
+                    Some(pattern) => write!(f, " LIKE {}", Quoted(pattern)),
+                    None => Ok(()),
+                }
+            }
+            Self::ShowColumns(table) => write!(f, "SHOW COLUMNS FROM {table}"),
+            Self::ShowCreateTable(table) => write!(f, "SHOW CREATE TABLE {table}"),
+            Self::ShowProperties(table) => write!(f, "SHOW TBLPROPERTIES {table}"),
+            Self::ShowFunctions { pattern } => {
+                f.write_str("SHOW FUNCTIONS")?;
+                match pattern {
+                    Some(pattern) => write!(f, " LIKE {}", Quoted(pattern)),
+                    None => Ok(()),
+                }
+            }
+            Self::Describe(describe) => {
+                let extended = when(describe.extended, "EXTENDED ");
+                write!(f, "DESC {extended}{}", describe.table)?;
+                match &describe.spec {
+                    Some(spec) => write!(f, " {spec}"),
+                    None => Ok(()),
+                }
+            }
+            Self::DescribeFunction(name) => write!(f, "DESC FUNCTION {name}"),
             Self::Help(words) => {
                 f.write_str("HELP")?;
                 words.iter().try_for_each(|word| write!(f, " {word}"))
@@ -135,36 +219,258 @@ impl Display for Statement {
     }
 }
 
+fn pairs(f: &mut Formatter<'_>, pairs: &[(String, String)]) -> fmt::Result {
+    let shown = pairs
+        .iter()
+        .map(|(key, value)| format!("{}={}", Quoted(key), Quoted(value)));
+    list(f, ", ", shown)
+}
+
+fn properties(f: &mut Formatter<'_>, properties: &[(String, String)]) -> fmt::Result {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    f.write_str(" TBLPROPERTIES (")?;
+    pairs(f, properties)?;
+    f.write_char(')')
+}
+
+fn lifecycle(f: &mut Formatter<'_>, days: Option<u32>) -> fmt::Result {
+    match days {
+        Some(days) => write!(f, " LIFECYCLE {days}"),
+        None => Ok(()),
+    }
+}
+
+fn comment(f: &mut Formatter<'_>, comment: &Option<String>) -> fmt::Result {
+    match comment {
+        Some(comment) => write!(f, " COMMENT {}", Quoted(comment)),
+        None => Ok(()),
+    }
+}
+
+fn alias(f: &mut Formatter<'_>, alias: &Option<Name>) -> fmt::Result {
+    match alias {
+        Some(alias) => write!(f, " AS {alias}"),
+        None => Ok(()),
+    }
+}
+
+fn assignments(f: &mut Formatter<'_>, assignments: &[(Name, Fragment)]) -> fmt::Result {
+    let shown = assignments
+        .iter()
+        .map(|(column, value)| format!("{column} = {}", value.text));
+    list(f, ", ", shown)
+}
+
+fn condition(f: &mut Formatter<'_>, condition: &Option<Fragment>) -> fmt::Result {
+    match condition {
+        Some(condition) => write!(f, " WHERE {}", condition.text),
+        None => Ok(()),
+    }
+}
+
 impl Display for CreateTable {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "CREATE TABLE {}{} (",
-            when(self.if_not_exists, "IF NOT EXISTS "),
-            self.table
-        )?;
-        list(f, ", ", &self.columns)?;
-        f.write_char(')')?;
-        if let Some(comment) = &self.comment {
-            write!(f, " COMMENT {}", Quoted(comment))?;
+        let if_not_exists = when(self.if_not_exists, "IF NOT EXISTS ");
+        write!(f, "CREATE TABLE {if_not_exists}{}", self.table)?;
+        if self.query.is_none() {
+            f.write_str(" (")?;
+            list(f, ", ", &self.columns)?;
+            if !self.primary_key.is_empty() {
+                f.write_str(", PRIMARY KEY (")?;
+                list(f, ", ", &self.primary_key)?;
+                f.write_char(')')?;
+            }
+            f.write_char(')')?;
         }
+        comment(f, &self.comment)?;
         if !self.partition_columns.is_empty() {
             f.write_str(" PARTITIONED BY (")?;
             list(f, ", ", &self.partition_columns)?;
             f.write_char(')')?;
         }
-        if !self.properties.is_empty() {
-            f.write_str(" TBLPROPERTIES (")?;
-            let pairs = self
-                .properties
-                .iter()
-                .map(|(key, value)| format!("{}={}", Quoted(key), Quoted(value)));
-            list(f, ", ", pairs)?;
+        if let Some(clustering) = &self.clustering {
+            write!(f, " {clustering}")?;
+        }
+        properties(f, &self.properties)?;
+        lifecycle(f, self.lifecycle_days)?;
+        match &self.query {
+            Some(query) => write!(f, " AS {query}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for CreateView {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let or_replace = when(self.or_replace, "OR REPLACE ");
+        let if_not_exists = when(self.if_not_exists, "IF NOT EXISTS ");
+        write!(f, "CREATE {or_replace}VIEW {if_not_exists}{}", self.view)?;
+        if !self.columns.is_empty() {
+            f.write_str(" (")?;
+            for (number, (name, text)) in self.columns.iter().enumerate() {
+                write!(f, "{}{name}", if number > 0 { ", " } else { "" })?;
+                comment(f, text)?;
+            }
             f.write_char(')')?;
         }
-        match self.lifecycle_days {
-            Some(days) => write!(f, " LIFECYCLE {days}"),
+        comment(f, &self.comment)?;
+        write!(f, " AS {}", self.query)
+    }
+}
+
+impl Display for Merge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "MERGE INTO {}", self.table)?;
+        alias(f, &self.alias)?;
+        write!(
+            f,
+            " USING {} AS {} ON {}",
+            self.source.text, self.source_alias, self.condition.text
+        )?;
+        for branch in &self.branches {
+            let negated = matches!(branch.action, MergeAction::Insert { .. });
+            write!(f, " WHEN {}MATCHED", when(negated, "NOT "))?;
+            if let Some(condition) = &branch.condition {
+                write!(f, " AND {}", condition.text)?;
+            }
+            match &branch.action {
+                MergeAction::Update(pairs) => {
+                    f.write_str(" THEN UPDATE SET ")?;
+                    assignments(f, pairs)?;
+                }
+                MergeAction::Delete => f.write_str(" THEN DELETE")?,
+                MergeAction::Insert { columns, values } => {
+                    f.write_str(" THEN INSERT")?;
+                    if let Some(columns) = columns {
+                        f.write_str(" (")?;
+                        list(f, ", ", columns)?;
+                        f.write_char(')')?;
+                    }
+                    f.write_str(" VALUES (")?;
+                    list(f, ", ", values.iter().map(|value| &value.text))?;
+                    f.write_char(')')?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for AlterTable {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "ALTER TABLE {} ", self.table)?;
+        let spec = |f: &mut Formatter<'_>, spec: &Option<PartitionSpec>| match spec {
+            Some(spec) => write!(f, "{spec} "),
             None => Ok(()),
+        };
+        match &self.action {
+            AlterAction::Rename(name) => write!(f, "RENAME TO {name}"),
+            AlterAction::SetComment(text) => write!(f, "SET COMMENT {}", Quoted(text)),
+            AlterAction::SetLifecycle(days) => write!(f, "SET LIFECYCLE {days}"),
+            AlterAction::SetProperties(properties) => {
+                f.write_str("SET TBLPROPERTIES (")?;
+                pairs(f, properties)?;
+                f.write_char(')')
+            }
+            AlterAction::UnsetProperties(keys) => {
+                f.write_str("UNSET TBLPROPERTIES (")?;
+                list(f, ", ", keys.iter().map(|key| Quoted(key)))?;
+                f.write_char(')')
+            }
+            AlterAction::ChangeOwner(owner) => write!(f, "CHANGEOWNER TO {}", Quoted(owner)),
+            AlterAction::Touch(None) => f.write_str("TOUCH"),
+            AlterAction::Touch(Some(spec)) => write!(f, "TOUCH {spec}"),
+            AlterAction::Lifecycle { spec: of, enabled } => {
+                spec(f, of)?;
+                let word = if *enabled { "ENABLE" } else { "DISABLE" };
+                write!(f, "{word} LIFECYCLE")
+            }
+            AlterAction::AddColumns {
+                if_not_exists,
+                columns,
+            } => {
+                let condition = when(*if_not_exists, "IF NOT EXISTS ");
+                write!(f, "ADD COLUMNS {condition}(")?;
+                for (number, (column, at)) in columns.iter().enumerate() {
+                    write!(f, "{}{column}", if number > 0 { ", " } else { "" })?;
+                    place(f, at)?;
+                }
+                f.write_char(')')
+            }
+            AlterAction::DropColumns(names) => {
+                f.write_str("DROP COLUMNS (")?;
+                list(f, ", ", names)?;
+                f.write_char(')')
+            }
+            AlterAction::ReplaceColumns(columns) => {
+                f.write_str("REPLACE COLUMNS (")?;
+                list(f, ", ", columns)?;
+                f.write_char(')')
+            }
+            AlterAction::ChangeColumn(change) => write!(f, "{change}"),
+            AlterAction::AddPartitions {
+                if_not_exists,
+                specs,
+            } => {
+                write!(f, "ADD {}", when(*if_not_exists, "IF NOT EXISTS "))?;
+                list(f, " ", specs)
+            }
+            AlterAction::DropPartitions { if_exists, filters } => {
+                write!(f, "DROP {}", when(*if_exists, "IF EXISTS "))?;
+                list(f, ", ", filters)
+            }
+            AlterAction::RenamePartition { from, to } => write!(f, "{from} RENAME TO {to}"),
+            AlterAction::MergePartitions {
+                if_exists,
+                filters,
+                target,
+            } => {
+                write!(f, "MERGE {}", when(*if_exists, "IF EXISTS "))?;
+                list(f, ", ", filters)?;
+                write!(f, " OVERWRITE {target}")
+            }
+            AlterAction::MergeSmallFiles(of) => {
+                spec(f, of)?;
+                f.write_str("MERGE SMALLFILES")
+            }
+        }
+    }
+}
+
+fn place(f: &mut Formatter<'_>, place: &Option<ColumnPlace>) -> fmt::Result {
+    match place {
+        Some(ColumnPlace::First) => f.write_str(" FIRST"),
+        Some(ColumnPlace::After(column)) => write!(f, " AFTER {column}"),
+        None => Ok(()),
+    }
+}
+
+impl Display for ColumnChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "CHANGE COLUMN {}", self.column)?;
+        match (&self.new_name, &self.data_type) {
+            (Some(name), Some(data_type)) => {
+                write!(f, " {name} {data_type}")?;
+                comment(f, &self.comment)?;
+                place(f, &self.place)
+            }
+            (Some(name), None) => write!(f, " RENAME TO {name}"),
+            (None, _) => match self.nullable {
+                Some(true) => f.write_str(" NULL"),
+                Some(false) => f.write_str(" NOT NULL"),
+                None => comment(f, &self.comment),
+            },
+        }
+    }
+}
+
+impl Display for PartitionFilter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(spec) => write!(f, "{spec}"),
+            Self::Condition { condition, .. } => write!(f, "PARTITION ({})", condition.text),
         }
     }
 }
@@ -178,10 +484,10 @@ impl Display for ColumnDefinition {
             self.data_type,
             when(!self.nullable, " NOT NULL")
         )?;
-        match &self.comment {
-            Some(comment) => write!(f, " COMMENT {}", Quoted(comment)),
-            None => Ok(()),
+        if let Some(default) = &self.default {
+            write!(f, " DEFAULT {default}")?;
         }
+        comment(f, &self.comment)
     }
 }
 
@@ -233,18 +539,32 @@ impl Display for Restore {
     }
 }
 
-impl Display for Insert {
+impl Display for InsertTarget {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mode = if self.overwrite { "OVERWRITE" } else { "INTO" };
         write!(f, "INSERT {mode} TABLE {}", self.table)?;
         if let Some(spec) = &self.partition {
-            write!(f, " {spec}")?;
+            f.write_str(" PARTITION (")?;
+            let values = spec.values.iter().map(|(name, value)| match value {
+                Some(value) => format!("{name}={}", Quoted(value)),
+                None => name.to_string(),
+            });
+            list(f, ", ", values)?;
+            f.write_char(')')?;
         }
+        f.write_str(when(self.if_not_exists, " IF NOT EXISTS"))?;
         if let Some(columns) = &self.columns {
             f.write_str(" (")?;
             list(f, ", ", columns)?;
             f.write_char(')')?;
         }
+        Ok(())
+    }
+}
+
+impl Display for Insert {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.target)?;
         match &self.source {
             Source::Query(query) => write!(f, " {query}"),
             Source::Literals { rows, .. } => {
@@ -262,7 +582,7 @@ impl Display for Insert {
 
 impl Display for Query {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        list(f, " ", self.fragments.iter().map(|fragment| &fragment.text))
     }
 }
 

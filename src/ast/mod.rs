@@ -1,6 +1,9 @@
 //! What a statement says, as plain data: no IO, no session, no engine types. `parse(print(x)) == x`.
 
+mod alter;
 mod display;
+
+pub use alter::{AlterAction, AlterTable, ColumnChange, ColumnPlace, PartitionFilter};
 
 use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -34,26 +37,31 @@ pub struct ObjectName {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     CreateTable(CreateTable),
+    CreateTableLike(CreateTableLike),
+    CreateView(CreateView),
     DropTable {
         table: ObjectName,
         if_exists: bool,
     },
-    RenameTable {
-        table: ObjectName,
-        new_name: Name,
-    },
-    AddPartitions {
-        table: ObjectName,
-        if_not_exists: bool,
-        specs: Vec<PartitionSpec>,
-    },
-    DropPartitions {
-        table: ObjectName,
+    DropView {
+        view: ObjectName,
         if_exists: bool,
+    },
+    AlterTable(AlterTable),
+    /// Empties a table, or partitions of one.
+    Truncate {
+        table: ObjectName,
         specs: Vec<PartitionSpec>,
     },
+    CloneTable(CloneTable),
     Insert(Insert),
+    MultiInsert(MultiInsert),
+    Load(Load),
+    Update(Update),
+    Delete(Delete),
+    Merge(Merge),
     Query(Query),
+    Explain(Query),
     ShowHistoryForTables,
     ShowHistory {
         table: TableRef,
@@ -73,7 +81,18 @@ pub enum Statement {
         table: ObjectName,
         spec: Option<PartitionSpec>,
     },
-    Describe(ObjectName),
+    ShowViews {
+        project: Option<Name>,
+        pattern: Option<String>,
+    },
+    ShowColumns(ObjectName),
+    ShowCreateTable(ObjectName),
+    ShowProperties(ObjectName),
+    ShowFunctions {
+        pattern: Option<String>,
+    },
+    Describe(Describe),
+    DescribeFunction(Name),
     Help(Vec<Name>),
     Quit,
 }
@@ -88,6 +107,58 @@ pub struct CreateTable {
     pub partition_columns: Vec<ColumnDefinition>,
     pub properties: Vec<(String, String)>,
     pub lifecycle_days: Option<u32>,
+    /// The columns of `PRIMARY KEY`.
+    pub primary_key: Vec<Name>,
+    /// `CLUSTERED BY …`, as written.
+    pub clustering: Option<String>,
+    /// `AS SELECT …`: then there are no column definitions.
+    pub query: Option<Query>,
+}
+
+/// `CREATE TABLE t LIKE u`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateTableLike {
+    pub table: ObjectName,
+    pub if_not_exists: bool,
+    pub source: ObjectName,
+    pub properties: Vec<(String, String)>,
+    pub lifecycle_days: Option<u32>,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateView {
+    pub view: ObjectName,
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    /// Names for the columns, with comments; empty where those of the query are kept.
+    pub columns: Vec<(Name, Option<String>)>,
+    pub comment: Option<String>,
+    pub query: Query,
+}
+
+/// `CLONE TABLE t TO u`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloneTable {
+    pub source: ObjectName,
+    pub specs: Vec<PartitionSpec>,
+    pub target: ObjectName,
+    pub if_exists: Option<CloneMode>,
+}
+
+/// What CLONE TABLE does where the target has what it brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloneMode {
+    Overwrite,
+    Ignore,
+}
+
+/// `DESC [EXTENDED] t [PARTITION(…)]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Describe {
+    pub table: ObjectName,
+    pub extended: bool,
+    pub spec: Option<PartitionSpec>,
 }
 
 /// `name type [NOT NULL] [COMMENT '…']`.
@@ -96,6 +167,7 @@ pub struct ColumnDefinition {
     pub name: Name,
     pub data_type: DataType,
     pub nullable: bool,
+    pub default: Option<Literal>,
     pub comment: Option<String>,
 }
 
@@ -129,14 +201,104 @@ pub struct Restore {
     pub new_name: Option<ObjectName>,
 }
 
+/// `PARTITION(a='x', b)` of an INSERT: a column without a value takes it from the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InsertSpec {
+    pub values: Vec<(Name, Option<String>)>,
+    pub at: At,
+}
+
+/// Where an INSERT puts its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InsertTarget {
+    pub overwrite: bool,
+    pub table: ObjectName,
+    pub partition: Option<InsertSpec>,
+    /// `IF NOT EXISTS`: nothing happens where the partition is there.
+    pub if_not_exists: bool,
+    pub columns: Option<Vec<Name>>,
+}
+
 /// `INSERT INTO|OVERWRITE`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
+    pub target: InsertTarget,
+    pub source: Source,
+}
+
+/// `FROM … INSERT … SELECT … INSERT … SELECT …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiInsert {
+    /// Each branch with its whole query.
+    pub branches: Vec<(InsertTarget, Query)>,
+}
+
+/// `LOAD INTO|OVERWRITE TABLE t FROM LOCATION '…' STORED AS …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
     pub overwrite: bool,
     pub table: ObjectName,
     pub partition: Option<PartitionSpec>,
-    pub columns: Option<Vec<Name>>,
-    pub source: Source,
+    /// A file or a folder.
+    pub location: String,
+    pub format: FileFormat,
+    /// Options of CSV, as `PROPERTIES('k'='v')`.
+    pub properties: Vec<(String, String)>,
+}
+
+/// A format of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    Parquet,
+    Csv,
+}
+
+/// `UPDATE t SET … WHERE …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    pub assignments: Vec<(Name, Fragment)>,
+    pub condition: Option<Fragment>,
+}
+
+/// `DELETE FROM t WHERE …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delete {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    pub condition: Option<Fragment>,
+}
+
+/// `MERGE INTO t USING s ON …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    /// A table or a query in parentheses.
+    pub source: Fragment,
+    pub source_alias: Name,
+    pub condition: Fragment,
+    pub branches: Vec<MergeBranch>,
+}
+
+/// `WHEN [NOT] MATCHED [AND …] THEN …`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergeBranch {
+    pub condition: Option<Fragment>,
+    pub action: MergeAction,
+    pub at: At,
+}
+
+/// What a branch of MERGE does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MergeAction {
+    Update(Vec<(Name, Fragment)>),
+    Delete,
+    Insert {
+        columns: Option<Vec<Name>>,
+        values: Vec<Fragment>,
+    },
 }
 
 /// What is inserted.
@@ -148,11 +310,39 @@ pub enum Source {
     Query(Query),
 }
 
-/// The text of a query, for the engine.
+/// A piece of SQL as it was written, for the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
+pub struct Fragment {
     pub text: String,
     pub at: At,
+}
+
+/// The text of a query, for the engine: mostly one piece; of a multi-insert the shared FROM and the
+/// branch's own SELECT.
+#[derive(Clone, Debug, Eq)]
+pub struct Query {
+    pub fragments: Vec<Fragment>,
+}
+
+/// Where one piece ends and the next begins is not part of what a query says.
+impl PartialEq for Query {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Query {
+    /// Where the query begins.
+    pub fn at(&self) -> usize {
+        self.fragments.first().map_or(0, |first| first.at.0)
+    }
+
+    /// Whether some text stands in the query, in lower case.
+    pub fn mentions(&self, word: &str) -> bool {
+        self.fragments
+            .iter()
+            .any(|fragment| fragment.text.to_ascii_lowercase().contains(word))
+    }
 }
 
 /// A constant of a VALUES row.

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::ast::{ObjectName, Statement};
+use crate::ast::{Delete, Merge, ObjectName, Statement, Update};
 use crate::error::{Error, Result};
 
 /// What can be granted.
@@ -83,13 +83,51 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
         }]
     };
     match statement {
-        Statement::CreateTable(_) => project(Action::CreateTable),
-        Statement::DropTable { table, .. } => on(Action::Drop, table),
-        Statement::RenameTable { table, .. }
-        | Statement::AddPartitions { table, .. }
-        | Statement::DropPartitions { table, .. } => on(Action::Alter, table),
-        Statement::Insert(insert) => on(Action::Update, &insert.table),
-        Statement::ShowHistoryForTables | Statement::ShowTables { .. } => project(Action::List),
+        Statement::CreateTable(_) | Statement::CreateView(_) => project(Action::CreateTable),
+        Statement::CreateTableLike(like) => vec![
+            Need {
+                action: Action::CreateTable,
+                table: None,
+            },
+            Need {
+                action: Action::Describe,
+                table: Some(&like.source),
+            },
+        ],
+        Statement::DropTable { table, .. } | Statement::DropView { view: table, .. } => {
+            on(Action::Drop, table)
+        }
+        Statement::AlterTable(alter) => on(Action::Alter, &alter.table),
+        Statement::Truncate { table, .. } => on(Action::Update, table),
+        Statement::CloneTable(clone) => vec![
+            Need {
+                action: Action::Select,
+                table: Some(&clone.source),
+            },
+            Need {
+                action: Action::CreateTable,
+                table: None,
+            },
+        ],
+        Statement::Insert(insert) => on(Action::Update, &insert.target.table),
+        Statement::MultiInsert(multi) => {
+            let need = |table| Need {
+                action: Action::Update,
+                table: Some(table),
+            };
+            let targets = multi.branches.iter();
+            targets.map(|(target, _)| need(&target.table)).collect()
+        }
+        Statement::Load(load) => on(Action::Update, &load.table),
+        Statement::Update(Update { table, .. })
+        | Statement::Delete(Delete { table, .. })
+        | Statement::Merge(Merge { table, .. }) => [Action::Select, Action::Update]
+            .into_iter()
+            .flat_map(|action| on(action, table))
+            .collect(),
+        Statement::ShowHistoryForTables
+        | Statement::ShowTables { .. }
+        | Statement::ShowViews { .. } => project(Action::List),
         Statement::ShowHistory { table, .. } => match table.id {
             Some(_) => project(Action::List),
             None => on(Action::ShowHistory, &table.table),
@@ -108,10 +146,15 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
             None => on(Action::Update, &restore.source.table),
         },
         Statement::SetProject(_) => project(Action::Administer),
-        Statement::ShowPartitions { table, .. } | Statement::Describe(table) => {
-            on(Action::Describe, table)
-        }
+        Statement::ShowPartitions { table, .. }
+        | Statement::ShowColumns(table)
+        | Statement::ShowCreateTable(table)
+        | Statement::ShowProperties(table) => on(Action::Describe, table),
+        Statement::Describe(describe) => on(Action::Describe, &describe.table),
         Statement::Query(_)
+        | Statement::Explain(_)
+        | Statement::ShowFunctions { .. }
+        | Statement::DescribeFunction(_)
         | Statement::ShowProject
         | Statement::ShowSettings
         | Statement::Set(_)

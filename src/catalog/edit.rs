@@ -212,6 +212,24 @@ impl<'a> TableEdit<'a> {
         Ok(self.add_partition_row(batch, id, &mut partition, row))
     }
 
+    /// Gives a live partition other values; its id and its history stay.
+    pub fn rename_partition(
+        &mut self,
+        batch: &mut Batch<'_>,
+        id: PartitionId,
+        mut partition: Partition,
+        values: Vec<String>,
+        row: NewRow,
+    ) -> Result<Lsn, StoreError> {
+        batch.remove(&Key::LivePartition {
+            table: self.id,
+            values: partition.values.clone(),
+        });
+        self.set_live(batch, id, &values)?;
+        partition.values = values;
+        Ok(self.add_partition_row(batch, id, &mut partition, row))
+    }
+
     /// Brings a dropped partition back to life with `row`.
     pub fn revive_partition(
         &mut self,

@@ -92,6 +92,17 @@ impl<'a> Catalog<'a> {
         self.store.require(&Key::Schema { table, schema })
     }
 
+    /// All schemas a table ever had.
+    pub fn schemas(&self, table: TableId) -> Result<Vec<Schema>, StoreError> {
+        let mut schemas = Vec::new();
+        self.store
+            .scan(&KeyRange::schemas(table), Order::Ascending, |_, schema| {
+                schemas.push(schema);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(schemas)
+    }
+
     /// The live tables of a project, by name.
     pub fn live_tables(&self, project: &str) -> Result<Vec<(TableId, Table)>, StoreError> {
         let mut ids = Vec::new();

@@ -15,6 +15,10 @@ pub enum Operation {
     Drop,
     Restore,
     Alter,
+    Truncate,
+    Update,
+    Delete,
+    Merge,
 }
 
 impl fmt::Display for Operation {
@@ -26,6 +30,10 @@ impl fmt::Display for Operation {
             Self::Drop => "DROP",
             Self::Restore => "RESTORE",
             Self::Alter => "ALTER",
+            Self::Truncate => "TRUNCATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Merge => "MERGE",
         })
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod cast;
 mod failure;
+mod files;
 pub mod function;
 mod options;
 mod planner;
@@ -26,7 +27,7 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -40,9 +41,9 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::Sender;
 
 pub use options::Options;
-pub use table::{Part, SnapshotTable};
+pub use table::{Part, SEGMENT_COLUMN, SnapshotTable};
 
-use crate::ast::Query;
+use crate::ast::{At, FileFormat, Fragment, Query};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use cast::Casting;
@@ -74,6 +75,19 @@ struct StateKey {
 pub enum Found {
     Table(SnapshotTable),
     View(View),
+    Files(Files),
+    Rows(RecordBatch),
+}
+
+/// Files outside of the warehouse.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// A file or a folder.
+    pub location: String,
+    pub format: FileFormat,
+    pub properties: Vec<(String, String)>,
+    /// The names of the columns of CSV.
+    pub columns: Vec<String>,
 }
 
 /// A view as the engine reads it.
@@ -97,6 +111,8 @@ pub trait Tables {
 
 /// What a query is run under.
 pub struct Setting<'a> {
+    /// The text of the whole statement, which places are in.
+    pub statement: &'a str,
     pub project: &'a str,
     pub options: &'a Options,
     /// The store whose data files may be read; `None` where no table can be.
@@ -125,9 +141,9 @@ impl Engine {
         visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<SchemaRef> {
         let placed = |error: Error| placed(error, query);
-        let failed = |error: DataFusionError| placed(failure::translate(&error, &query.text));
+        let failed = |error: DataFusionError| placed(failure::translate(&error, setting.statement));
         let workers = self.workers()?;
-        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
+        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
         let task = workers.spawn(async move {
@@ -165,10 +181,10 @@ impl Engine {
         tables: &mut dyn Tables,
     ) -> Result<SchemaRef> {
         let placed = |error: Error| placed(error, query);
-        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
+        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
         let plan = futures::executor::block_on(state.statement_to_plan(parsed))
             .and_then(|plan| state.optimize(&plan))
-            .map_err(|error| placed(failure::translate(&error, &query.text)))?;
+            .map_err(|error| placed(failure::translate(&error, setting.statement)))?;
         Ok(output_schema(&Arc::new(plan.schema().as_arrow().clone())))
     }
 
@@ -180,7 +196,7 @@ impl Engine {
         tables: &mut dyn Tables,
     ) -> Result<String> {
         let placed = |error: Error| placed(error, query);
-        let (parsed, state) = self.prepare(&query.text, setting, tables).map_err(placed)?;
+        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
         let workers = self.workers()?;
         let planned = workers.spawn(async move {
             let plan = state.statement_to_plan(parsed).await?;
@@ -188,8 +204,9 @@ impl Engine {
             Ok(displayable(plan.as_ref()).indent(false).to_string())
         });
         match self.interruptibly(planned)? {
-            Ok(planned) => planned
-                .map_err(|error: DataFusionError| placed(failure::translate(&error, &query.text))),
+            Ok(planned) => planned.map_err(|error: DataFusionError| {
+                placed(failure::translate(&error, setting.statement))
+            }),
             Err(_) => Err(Error::internal("the query engine failed unexpectedly")),
         }
     }
@@ -197,7 +214,7 @@ impl Engine {
     /// A query ready to be planned, and a state with its tables and no others.
     fn prepare(
         &self,
-        text: &str,
+        query: &Query,
         setting: &Setting<'_>,
         tables: &mut dyn Tables,
     ) -> Result<(EngineStatement, SessionState)> {
@@ -218,7 +235,12 @@ impl Engine {
             current: setting.project,
             tables,
         };
-        let parsed = preparing.register(text, setting.project, VIEWS_MAX)?;
+        let parsed = preparing.register(
+            &query.fragments,
+            setting.statement,
+            setting.project,
+            VIEWS_MAX,
+        )?;
         let state = preparing.state_in(setting.project);
         Ok((parsed, state))
     }
@@ -397,12 +419,18 @@ struct Preparing<'a> {
 
 impl Preparing<'_> {
     /// Reads a query whose plain names belong to `project`, and registers its tables.
-    fn register(&mut self, text: &str, project: &str, depth: usize) -> Result<EngineStatement> {
+    fn register(
+        &mut self,
+        fragments: &[Fragment],
+        text: &str,
+        project: &str,
+        depth: usize,
+    ) -> Result<EngineStatement> {
         if depth == 0 {
             return Err(Error::semantic("views are nested too deeply"));
         }
         let failed = |error: DataFusionError| failure::translate(&error, text);
-        let mut query = sql::parse(text)?;
+        let mut query = sql::parse(fragments)?;
         let current = self.current;
         let tables = &mut *self.tables;
         let in_project = |named: Option<&str>| {
@@ -454,6 +482,11 @@ impl Preparing<'_> {
             };
             let provider = match found {
                 Found::Table(table) => table.into_named(self.options).map_err(failed)?,
+                Found::Rows(rows) => {
+                    let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
+                    Arc::new(table.map_err(failed)?)
+                }
+                Found::Files(files) => files::provider(&files, &self.base)?,
                 Found::View(view) => self.view(&view, depth - 1).map_err(|error| {
                     let inner = error.to_string();
                     let detail = format!(
@@ -471,7 +504,11 @@ impl Preparing<'_> {
     }
 
     fn view(&mut self, view: &View, depth: usize) -> Result<Arc<dyn TableProvider>> {
-        let statement = self.register(&view.query, &view.project, depth)?;
+        let fragment = Fragment {
+            text: view.query.clone(),
+            at: At(0),
+        };
+        let statement = self.register(&[fragment], &view.query, &view.project, depth)?;
         let state = self.state_in(&view.project);
         let failed = |error: DataFusionError| failure::translate(&error, &view.query);
         let plan =
@@ -521,13 +558,11 @@ impl Preparing<'_> {
 
 /// An error of a query with its place in the statement; one that names none points at the query.
 fn placed(error: Error, query: &Query) -> Error {
-    let begin = query.text.len() - query.text.trim_start().len();
-    let error = if error.has_place() {
+    if error.has_place() {
         error
     } else {
-        error.at(begin)
-    };
-    error.moved_by(query.at.0)
+        error.at(query.at())
+    }
 }
 
 /// The name of an output as its writer knows it.

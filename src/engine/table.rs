@@ -4,6 +4,7 @@
 //! schema; outside stands a projection that gives them their names. Partitions are pruned by their
 //! values before anything of them is read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +12,9 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{FieldRef, Schema as ArrowSchema, SchemaRef};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Field, FieldRef, Schema as ArrowSchema, SchemaRef,
+};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, Statistics};
@@ -42,6 +45,9 @@ use crate::store::{Body, Bound, Key, SegmentRecord, Snapshot, Store, StoreError,
 /// The object store of a warehouse's data files inside the engine.
 pub(super) const DATA_URL: &str = "warehouse://data";
 
+/// The column that names the segment of a row, where it is asked for.
+pub const SEGMENT_COLUMN: &str = "__segment";
+
 /// What is read of one object of the table.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -59,6 +65,10 @@ pub struct SnapshotTable {
     name: String,
     schema: Schema,
     parts: Vec<Part>,
+    /// Adds a column with each row's segment, see [`SnapshotTable::marked`].
+    is_marked: bool,
+    /// Only these segments are read.
+    only: Option<BTreeSet<SegmentId>>,
     /// Whether all partitions may be read without a word on them.
     allows_full_scan: bool,
     file_schema: SchemaRef,
@@ -96,11 +106,30 @@ impl SnapshotTable {
             name,
             schema,
             parts,
+            is_marked: false,
+            only: None,
             allows_full_scan: true,
             file_schema,
             partition_fields,
             table_schema,
         }
+    }
+
+    /// The table with a further column [`SEGMENT_COLUMN`], and with `only` some of its segments.
+    pub fn marked(mut self, only: Option<BTreeSet<SegmentId>>) -> Self {
+        let field = Arc::new(Field::new(SEGMENT_COLUMN, ArrowType::Int64, false));
+        let mut fields = self.table_schema.fields().to_vec();
+        fields.push(field);
+        self.table_schema = Arc::new(ArrowSchema::new(fields));
+        self.is_marked = true;
+        self.only = only;
+        self
+    }
+
+    /// The partition columns and the mark: what is the same for all rows of a file.
+    fn constant_fields(&self) -> Vec<FieldRef> {
+        let from = self.file_schema.fields().len();
+        self.table_schema.fields()[from..].to_vec()
     }
 
     /// The table under its column names, instants in the session's zone.
@@ -122,6 +151,10 @@ impl SnapshotTable {
                 value.alias(&column.name)
             })
             .collect();
+        let mut columns = columns;
+        if self.is_marked {
+            columns.push(col(SEGMENT_COLUMN));
+        }
         let source = provider_as_source(Arc::new(self));
         let plan = LogicalPlanBuilder::scan("segments", source, None)?
             .project(columns)?
@@ -221,6 +254,9 @@ impl SnapshotTable {
         for (column, value) in self.schema.partition_columns.iter().zip(&part.values) {
             arrays.push(partition_value(column, value)?.to_array_of_size(rows)?);
         }
+        if self.is_marked {
+            arrays.push(ScalarValue::from(id.0 as i64).to_array_of_size(rows)?);
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Ok(Some(RecordBatch::try_new_with_options(
             Arc::clone(&self.table_schema),
@@ -243,7 +279,9 @@ impl SnapshotTable {
         let columns = self.schema.partition_columns.iter().zip(&part.values);
         let values = columns
             .map(|(column, value)| partition_value(column, value))
-            .collect::<EngineResult<_>>()?;
+            .collect::<EngineResult<Vec<_>>>()?;
+        let mark = self.is_marked.then(|| ScalarValue::from(id.0 as i64));
+        let values = values.into_iter().chain(mark).collect();
         let file = PartitionedFile::new(path, record.size_bytes).with_partition_values(values);
         Ok(Some(
             file.with_statistics(Arc::new(self.statistics(record))),
@@ -286,7 +324,7 @@ impl SnapshotTable {
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let schema = TableSchema::builder(Arc::clone(&self.file_schema))
-            .with_table_partition_cols(self.partition_fields.clone())
+            .with_table_partition_cols(self.constant_fields())
             .build();
         let mut statistics = Statistics::new_unknown(&self.table_schema);
         let rows = files
@@ -346,7 +384,8 @@ impl TableProvider for SnapshotTable {
                 .snapshot(part)
                 .and_then(|snapshot| snapshot.segments(&self.store))
                 .map_err(external)?;
-            for segment in segments {
+            let is_read = |id: &SegmentId| self.only.as_ref().is_none_or(|only| only.contains(id));
+            for segment in segments.into_iter().filter(|segment| is_read(&segment.id)) {
                 let record = self
                     .store
                     .require(&Key::Segment(segment.id))

@@ -19,6 +19,7 @@ use crate::ast::Literal;
 use crate::catalog::Column;
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
+use crate::parser::parse_literal;
 
 /// Longest STRING or BINARY value, in bytes.
 const TEXT_MAX: usize = 8 << 20;
@@ -45,12 +46,28 @@ pub fn literal_batch(
                 )?;
                 literal_array(column, values, zone)
             }
-            None => {
-                check_not_null(column, !rows.is_empty())?;
-                Ok(new_null_array(&storage_type(&column.data_type), rows.len()))
-            }
+            None => default_array(column, rows.len(), zone),
         });
     stored_batch(columns, arrays.collect::<Result<_>>()?)
+}
+
+/// What a column gets where an INSERT names no value for it.
+fn default_array(column: &Column, rows: usize, zone: Tz) -> Result<ArrayRef> {
+    match &column.default {
+        Some(default) => {
+            let literal = parse_literal(default)?;
+            literal_array(column, std::iter::repeat_n(&literal, rows), zone)
+        }
+        None => {
+            check_not_null(column, rows > 0)?;
+            Ok(new_null_array(&storage_type(&column.data_type), rows))
+        }
+    }
+}
+
+/// Whether a literal fits a column.
+pub fn check_default(column: &Column, zone: Tz) -> Result<()> {
+    default_array(column, 1, zone).map(drop)
 }
 
 fn stored_batch(columns: &[Column], arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
@@ -400,13 +417,7 @@ pub fn stored_rows(
                 check_not_null(column, array.null_count() > 0)?;
                 stored_array(column, array, zone)
             }
-            None => {
-                check_not_null(column, batch.num_rows() > 0)?;
-                Ok(new_null_array(
-                    &storage_type(&column.data_type),
-                    batch.num_rows(),
-                ))
-            }
+            None => default_array(column, batch.num_rows(), zone),
         });
     stored_batch(columns, arrays.collect::<Result<_>>()?)
 }

@@ -2,16 +2,22 @@
 //!
 //! A statement that changes something collects all of it in one batch and commits once.
 
+mod alter;
+mod change;
+mod content;
 mod ddl;
+mod describe;
 mod history;
 mod insert;
 mod outcome;
+mod partitioned;
 mod project;
 mod query;
 mod restore;
 mod show;
+mod view;
 
-pub use outcome::{Description, Layout, Listing, Outcome, RowSet};
+pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
 
 use chrono::TimeZone;
 use chrono_tz::Tz;
@@ -24,11 +30,18 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
     match plan {
         Plan::Nothing => Ok(Outcome::Done),
         Plan::CreateTable(table) => ddl::create_table(cx, table),
+        Plan::CreateView(new) => view::create(cx, new),
         Plan::DropTable(target) => ddl::drop_table(cx, target),
-        Plan::RenameTable { target, new_name } => ddl::rename_table(cx, target, &new_name),
-        Plan::AddPartitions { target, partitions } => ddl::add_partitions(cx, target, partitions),
-        Plan::DropPartitions { target, partitions } => ddl::drop_partitions(cx, target, partitions),
-        Plan::Insert(insert) => insert::insert(cx, insert),
+        Plan::DropView { project, name } => view::drop(cx, project, name),
+        Plan::AlterTable { target, action } => alter::alter_table(cx, target, action),
+        Plan::Truncate { target, partitions } => ddl::truncate(cx, target, partitions),
+        Plan::CloneTable(clone) => ddl::clone_table(cx, clone),
+        Plan::Insert(plans) => insert::insert(cx, plans),
+        Plan::Update { target, update } => change::update(cx, target, &update),
+        Plan::Delete { target, delete } => change::delete(cx, target, &delete),
+        Plan::Merge { target, merge } => change::merge(cx, target, &merge),
+        Plan::Explain(query) => query::explain(cx, &query),
+        Plan::CheckQuery(query) => query::columns(cx, &query).map(|_| Outcome::Done),
         Plan::Query(query) => query::query(cx, &query),
         Plan::ShowHistoryForTables => history::for_tables(cx),
         Plan::ShowHistory { table, parts } => history::for_table(cx, &table, &parts),
@@ -37,7 +50,23 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
         Plan::SetProject(settings) => project::set(cx, settings),
         Plan::ShowTables { project, pattern } => show::tables(cx, &project, pattern.as_deref()),
         Plan::ShowPartitions { target, values } => show::partitions(cx, &target, &values),
-        Plan::Describe(target) => show::describe(cx, target),
+        Plan::ShowViews { project, pattern } => show::views(cx, &project, pattern.as_deref()),
+        Plan::ShowColumns(target) => Ok(show::columns(&target)),
+        Plan::ShowCreateTable(target) => Ok(show::create_table(&target)),
+        Plan::ShowProperties(target) => Ok(show::properties(target)),
+        Plan::ShowFunctions { pattern } => Ok(show::functions(pattern.as_deref())),
+        Plan::DescribeFunction(name) => show::function(&name),
+        Plan::Describe { target, extended } => describe::table(cx, target, extended),
+        Plan::DescribePartition {
+            target,
+            partition,
+            extended,
+        } => describe::partition(cx, &target, &partition, extended),
+        Plan::DescribeView {
+            project,
+            name,
+            view,
+        } => Ok(describe::view(cx, project, name, view)),
     }
 }
 

@@ -3,7 +3,7 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use crate::catalog::{Schema, Table};
+use crate::catalog::Column;
 
 /// The result of a statement.
 #[derive(Debug)]
@@ -53,12 +53,23 @@ pub enum Layout {
     Settings,
 }
 
-/// What DESC shows.
+/// What DESC shows: groups of facts in a box, then columns where there are some.
 #[derive(Debug)]
 pub struct Description {
-    pub table: Table,
-    pub schema: Schema,
-    pub size_bytes: u64,
-    /// `yyyy-MM-dd HH:mm:ss` of creation, last DDL, last modification.
-    pub times: [String; 3],
+    pub groups: Vec<Vec<Fact>>,
+    pub columns: Vec<Column>,
+    pub partition_columns: Vec<Column>,
+    /// Columns with all that is known of them, and facts below.
+    pub extended: Option<Vec<Fact>>,
+}
+
+/// A line of a description.
+#[derive(Debug)]
+pub enum Fact {
+    /// A name and its value.
+    Pair(&'static str, String),
+    /// A name and its value, right behind it.
+    Short(&'static str, String),
+    /// A line as it is.
+    Line(String),
 }

@@ -1,7 +1,10 @@
-//! SHOW TABLES, SHOW PARTITIONS, DESC.
+//! SHOW TABLES, PARTITIONS, VIEWS, COLUMNS, CREATE TABLE, TBLPROPERTIES and FUNCTIONS; DESC FUNCTION.
 
-use super::{Description, Layout, Listing, Outcome, local_time};
-use crate::error::Result;
+use super::{Layout, Listing, Outcome};
+use crate::ast::Name;
+use crate::catalog::Column;
+use crate::engine::function::described;
+use crate::error::{Error, Result};
 use crate::plan::{Context, Target, matches_values, spec_text};
 
 pub(super) fn tables(cx: &Context<'_>, project: &str, pattern: Option<&str>) -> Result<Outcome> {
@@ -63,33 +66,152 @@ pub(super) fn partitions(
     }))
 }
 
-pub(super) fn describe(cx: &Context<'_>, target: Target) -> Result<Outcome> {
-    let catalog = cx.catalog()?;
-    let heads = if target.table.partitioned {
-        catalog
-            .live_partitions(target.id)?
-            .into_iter()
-            .map(|(_, partition)| partition.head)
-            .collect()
-    } else {
-        vec![target.table.head]
+pub(super) fn views(cx: &Context<'_>, project: &str, pattern: Option<&str>) -> Result<Outcome> {
+    let pattern = pattern.map(str::to_lowercase);
+    let views = cx.catalog()?.views(project)?;
+    let shown = views.into_iter().filter(|(name, _)| {
+        pattern
+            .as_deref()
+            .is_none_or(|pattern| matches(pattern, name))
+    });
+    Ok(Outcome::Listing(Listing {
+        layout: Layout::Tables,
+        titles: vec!["owner", "view"],
+        rows: shown
+            .map(|(name, view)| vec![Some(view.owner), Some(name)])
+            .collect(),
+    }))
+}
+
+pub(super) fn columns(target: &Target) -> Outcome {
+    let names = target.schema.all_columns();
+    Outcome::Listing(Listing {
+        layout: Layout::Lines,
+        titles: vec!["column"],
+        rows: names
+            .map(|column| vec![Some(column.name.clone())])
+            .collect(),
+    })
+}
+
+pub(super) fn properties(target: Target) -> Outcome {
+    let pairs = target.table.properties.into_iter();
+    Outcome::Listing(Listing {
+        layout: Layout::Settings,
+        titles: vec!["key", "value"],
+        rows: pairs
+            .map(|(key, value)| vec![Some(key), Some(value)])
+            .collect(),
+    })
+}
+
+/// The statement that makes such a table.
+pub(super) fn create_table(target: &Target) -> Outcome {
+    let table = &target.table;
+    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    let column = |column: &Column| {
+        let mut text = format!(
+            "{} {}",
+            quote_if_needed(&column.name),
+            column.data_type.upper()
+        );
+        if !column.nullable {
+            text += " NOT NULL";
+        }
+        if let Some(default) = &column.default {
+            text += &format!(" DEFAULT {default}");
+        }
+        if let Some(comment) = &column.comment {
+            text += &format!(" COMMENT {}", quoted(comment));
+        }
+        text
     };
-    let mut size_bytes = 0;
-    for lsn in heads {
-        size_bytes += catalog
-            .require_version(target.id, lsn)?
-            .content
-            .map_or(0, |content| content.size_bytes);
+    let list = |columns: &[Column]| columns.iter().map(column).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "CREATE TABLE IF NOT EXISTS {}.{}({}",
+        quote_if_needed(&table.project),
+        quote_if_needed(&table.name),
+        list(&target.schema.columns)
+    );
+    if !table.primary_key.is_empty() {
+        let keys = target.schema.columns.iter();
+        let keys = keys.filter(|column| table.primary_key.contains(&column.id));
+        let keys: Vec<String> = keys.map(|column| quote_if_needed(&column.name)).collect();
+        text += &format!(", PRIMARY KEY({})", keys.join(", "));
     }
-    let table = target.table;
-    let times = [table.created_at_ms, table.ddl_at_ms, table.modified_at_ms]
-        .map(|at| local_time(at, cx.zone));
-    Ok(Outcome::Description(Box::new(Description {
-        table,
-        schema: target.schema,
-        size_bytes,
-        times,
-    })))
+    text.push(')');
+    if let Some(comment) = &table.comment {
+        text += &format!(" COMMENT {}", quoted(comment));
+    }
+    if !target.schema.partition_columns.is_empty() {
+        text += &format!(
+            " PARTITIONED BY ({})",
+            list(&target.schema.partition_columns)
+        );
+    }
+    if let Some(clustering) = &table.clustering {
+        text += &format!(" {clustering}");
+    }
+    text += " STORED AS ALIORC";
+    if !table.properties.is_empty() {
+        let pairs = table.properties.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(key, value)| format!("{}={}", quoted(key), quoted(value)))
+            .collect();
+        text += &format!(" TBLPROPERTIES ({})", pairs.join(", "));
+    }
+    if let Some(days) = table.lifecycle_days {
+        text += &format!(" LIFECYCLE {days}");
+    }
+    text.push(';');
+    Outcome::Text(text)
+}
+
+/// A name in backquotes where it would not be one without.
+fn quote_if_needed(name: &str) -> String {
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if is_plain {
+        name.to_owned()
+    } else {
+        format!("`{name}`")
+    }
+}
+
+pub(super) fn functions(pattern: Option<&str>) -> Outcome {
+    let pattern = pattern.map(str::to_lowercase);
+    let shown = described().into_iter().filter(|function| {
+        pattern
+            .as_deref()
+            .is_none_or(|pattern| matches(pattern, function.name))
+    });
+    Outcome::Listing(Listing {
+        layout: Layout::Lines,
+        titles: vec!["function", "usage", "summary"],
+        rows: shown
+            .map(|function| {
+                [function.name, function.usage, function.summary]
+                    .map(|text| Some(text.to_owned()))
+                    .to_vec()
+            })
+            .collect(),
+    })
+}
+
+pub(super) fn function(name: &Name) -> Result<Outcome> {
+    let found = described()
+        .into_iter()
+        .find(|function| function.name == name.text);
+    match found {
+        Some(function) => Ok(Outcome::Text(format!(
+            "{}\n{}",
+            function.usage, function.summary
+        ))),
+        None => {
+            let detail = format!("function or view '{}' cannot be resolved", name.text);
+            Err(Error::semantic(detail).at(name.at.0))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use nom::sequence::preceded;
 
 use super::common::{keyword, keywords, name, object_name, partition_spec, rest_of_text, string};
 use super::token::{Parsed, Tokens};
-use crate::ast::{Setting, Statement};
+use crate::ast::{Describe, Setting, Statement};
 use crate::error::Error;
 
 /// `SETPROJECT`, `SETPROJECT k=v [k=v …]`.
@@ -59,8 +59,11 @@ fn is_key(key: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// `SET`, `SET k=v`: the value is the text up to the end of the statement.
+/// `SET`, `SHOW FLAGS`, `SET k=v`: the value is the text up to the end of the statement.
 pub(super) fn set(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    if let Ok((rest, ())) = keywords(&["SHOW", "FLAGS"])(input) {
+        return Ok((rest, Statement::ShowSettings));
+    }
     let (rest, ()) = keyword("SET")(input)?;
     rest.enter("SET");
     if rest.first().is_none() {
@@ -117,19 +120,74 @@ fn listing_word(input: Tokens<'_>) -> Parsed<'_, ()> {
     alt((keyword("SHOW"), keyword("LIST"), keyword("LS"))).parse(input)
 }
 
-/// `DESC|DESCRIBE t`.
+/// `SHOW VIEWS [IN p] [LIKE 'prefix*']`.
+pub(super) fn show_views(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = (listing_word, keyword("VIEWS")).map(drop).parse(input)?;
+    rest.enter("SHOW VIEWS");
+    let project = preceded(alt((keyword("IN"), keyword("FROM"))), cut(name));
+    let pattern = preceded(keyword("LIKE"), cut(string));
+    let (rest, (project, pattern)) = (opt(project), opt(pattern)).parse(rest)?;
+    Ok((rest, Statement::ShowViews { project, pattern }))
+}
+
+/// `SHOW COLUMNS FROM|IN t`.
+pub(super) fn show_columns(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["SHOW", "COLUMNS"])(input)?;
+    rest.enter("SHOW COLUMNS");
+    let of = alt((keyword("FROM"), keyword("IN")));
+    preceded(of, cut(object_name))
+        .map(Statement::ShowColumns)
+        .parse(rest)
+}
+
+/// `SHOW CREATE TABLE t`.
+pub(super) fn show_create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["SHOW", "CREATE", "TABLE"])(input)?;
+    rest.enter("SHOW CREATE TABLE");
+    object_name.map(Statement::ShowCreateTable).parse(rest)
+}
+
+/// `SHOW TBLPROPERTIES t`.
+pub(super) fn show_properties(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["SHOW", "TBLPROPERTIES"])(input)?;
+    rest.enter("SHOW TBLPROPERTIES");
+    object_name.map(Statement::ShowProperties).parse(rest)
+}
+
+/// `SHOW|LIST FUNCTIONS [LIKE 'pattern']`.
+pub(super) fn show_functions(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = (listing_word, keyword("FUNCTIONS"))
+        .map(drop)
+        .parse(input)?;
+    rest.enter("SHOW FUNCTIONS");
+    let (rest, pattern) = opt(preceded(keyword("LIKE"), cut(string))).parse(rest)?;
+    Ok((rest, Statement::ShowFunctions { pattern }))
+}
+
+/// `DESC|DESCRIBE [EXTENDED] t [PARTITION(…)]`, `DESC FUNCTION f`.
 pub(super) fn describe(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = alt((keyword("DESC"), keyword("DESCRIBE"))).parse(input)?;
     rest.enter("DESC");
-    let extended = rest.rest().len() > 1 && keyword("EXTENDED")(rest).is_ok();
-    if extended {
-        return rest.fatal(Error::not_supported("DESC EXTENDED"));
+    let is_prefix = |word| rest.rest().len() > 1 && keyword(word)(rest).is_ok();
+    if is_prefix("FUNCTION") {
+        let function = preceded(opt(keyword("EXTENDED")), name);
+        return preceded(keyword("FUNCTION"), function)
+            .map(Statement::DescribeFunction)
+            .parse(rest);
     }
+    let (rest, extended) = if is_prefix("EXTENDED") {
+        keyword("EXTENDED").map(|()| true).parse(rest)?
+    } else {
+        (rest, false)
+    };
     let (rest, table) = object_name(rest)?;
-    if keywords(&["PARTITION"])(rest).is_ok() {
-        return rest.fatal(Error::not_supported("DESC … PARTITION"));
-    }
-    Ok((rest, Statement::Describe(table)))
+    let (rest, spec) = opt(partition_spec).parse(rest)?;
+    let describe = Describe {
+        table,
+        extended,
+        spec,
+    };
+    Ok((rest, Statement::Describe(describe)))
 }
 
 /// `HELP [words]`, `H`.

@@ -1,12 +1,12 @@
 //! The combinators every statement family uses.
 
-use nom::Parser;
 use nom::combinator::{cut, opt};
 use nom::multi::separated_list1;
 use nom::sequence::{delimited, preceded, separated_pair};
+use nom::{Input, Parser};
 
 use super::token::{Parsed, TokenKind, Tokens};
-use crate::ast::{At, Name, ObjectName, PartitionSpec};
+use crate::ast::{At, Fragment, Name, ObjectName, PartitionSpec};
 use crate::error::Error;
 
 /// One keyword, in any letter case.
@@ -193,7 +193,7 @@ pub(super) fn spec_values(input: Tokens<'_>) -> Parsed<'_, Vec<(Name, String)>> 
     Ok((rest, values))
 }
 
-fn spec_value(input: Tokens<'_>) -> Parsed<'_, String> {
+pub(super) fn spec_value(input: Tokens<'_>) -> Parsed<'_, String> {
     match input.first().map(|token| &token.kind) {
         Some(TokenKind::String(_)) => string(input),
         Some(TokenKind::Number) => number.map(str::to_owned).parse(input),
@@ -203,6 +203,41 @@ fn spec_value(input: Tokens<'_>) -> Parsed<'_, String> {
                 .parse(input)
         }
         _ => input.expected("a partition value"),
+    }
+}
+
+/// A piece of SQL for the engine: up to one of the keywords `stops`, or with `at_comma` a comma, outside of
+/// parentheses and CASE; at least one token.
+pub(super) fn fragment<'a>(
+    stops: &'static [&'static str],
+    at_comma: bool,
+) -> impl Fn(Tokens<'a>) -> Parsed<'a, Fragment> + Clone {
+    move |input| {
+        let mut depth = 0usize;
+        let mut count = 0usize;
+        for token in input.rest() {
+            let is =
+                |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
+            let is_mark = |mark: &str| token.kind == TokenKind::Symbol && token.text == mark;
+            if depth == 0
+                && (stops.iter().any(|stop| is(stop)) || is_mark(")") || (at_comma && is_mark(",")))
+            {
+                break;
+            }
+            if is_mark("(") || is_mark("[") || is("CASE") {
+                depth += 1;
+            } else if is_mark(")") || is_mark("]") || is("END") {
+                depth = depth.saturating_sub(1);
+            }
+            count += 1;
+        }
+        let Some(last) = count.checked_sub(1).and_then(|last| input.rest().get(last)) else {
+            return input.expected("an expression");
+        };
+        let end = last.at + last.text.len();
+        let text = input.statement[input.at()..end].to_owned();
+        let at = At(input.at());
+        Ok((input.take_from(count), Fragment { text, at }))
     }
 }
 

@@ -1,54 +1,197 @@
-//! CREATE TABLE, DROP TABLE, ALTER TABLE. Manual pages: "Table operations", "Partition operations".
+//! CREATE, DROP, TRUNCATE and CLONE. Manual pages: "Table operations", "Partition operations".
 
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
-use nom::multi::{many1, separated_list1};
+use nom::multi::{separated_list0, separated_list1};
 use nom::sequence::{delimited, preceded, separated_pair};
 
 use super::common::{
     flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
     partition_spec, shown, string, symbol,
 };
+use super::dml::{literal, query};
 use super::token::{Parsed, Tokens};
-use crate::ast::{ColumnDefinition, CreateTable, Name, Statement};
+use crate::ast::{
+    CloneMode, CloneTable, ColumnDefinition, CreateTable, CreateTableLike, CreateView, Name,
+    Statement,
+};
 use crate::datatype::DataType;
 use crate::error::Error;
 
-/// `CREATE TABLE [IF NOT EXISTS] t (…) …`.
+/// `CREATE TABLE [IF NOT EXISTS] t (…) …`, `… LIKE u`, `… AS SELECT …`.
 pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = keywords(&["CREATE", "TABLE"])(input)?;
     rest.enter("CREATE TABLE");
     let (rest, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
     let (rest, table) = object_name(rest)?;
-    refuse(rest, &["AS", "LIKE"])?;
-    let (rest, columns) = cut(parenthesized(column)).parse(rest)?;
-    let mut create = CreateTable {
+    if let Ok((rest, ())) = keyword("LIKE")(rest) {
+        let (rest, source) = cut(object_name).parse(rest)?;
+        let (rest, _) = stored_as(rest)?;
+        let (rest, properties) = properties(rest)?;
+        let (rest, lifecycle_days) = lifecycle_clause(rest)?;
+        let like = CreateTableLike {
+            table,
+            if_not_exists,
+            source,
+            properties,
+            lifecycle_days,
+        };
+        return Ok((rest, Statement::CreateTableLike(like)));
+    }
+    let (rest, elements) = opt(parenthesized(element)).parse(rest)?;
+    let has_columns = elements.is_some();
+    let mut columns = Vec::new();
+    let mut primary_key = Vec::new();
+    for element in elements.unwrap_or_default() {
+        match element {
+            Element::Column(column, is_key) => {
+                if is_key {
+                    primary_key.push(column.name.clone());
+                }
+                columns.push(column);
+            }
+            Element::PrimaryKey(names) => primary_key.extend(names),
+        }
+    }
+    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let partitioned = preceded(keywords(&["PARTITIONED", "BY"]), cut(parenthesized(column)));
+    let (rest, partition_columns) = opt(partitioned).parse(rest)?;
+    let (rest, clustering) = clustering(rest)?;
+    refuse(rest, &["ROW", "LOCATION", "AUTO", "USING"])?;
+    let (rest, _) = stored_as(rest)?;
+    refuse(rest, &["LOCATION", "USING"])?;
+    let (rest, properties) = properties(rest)?;
+    let (rest, lifecycle_days) = lifecycle_clause(rest)?;
+    let (rest, query) = opt(preceded(keyword("AS"), cut(query))).parse(rest)?;
+    if has_columns && let Some(query) = &query {
+        let detail = "CREATE TABLE … AS SELECT takes its columns from the query";
+        return rest.fatal(Error::semantic(detail).at(query.at()));
+    }
+    if !has_columns && query.is_none() {
+        let _: Parsed<'_, ()> = rest.expected("(");
+        return rest.expected("AS");
+    }
+    let create = CreateTable {
         table,
         if_not_exists,
         columns,
-        comment: None,
-        partition_columns: Vec::new(),
-        properties: Vec::new(),
-        lifecycle_days: None,
+        comment,
+        partition_columns: partition_columns.unwrap_or_default(),
+        properties,
+        lifecycle_days,
+        primary_key,
+        clustering,
+        query,
     };
-    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
-    create.comment = comment;
-    let partitioned = preceded(keywords(&["PARTITIONED", "BY"]), cut(parenthesized(column)));
-    let (rest, partition_columns) = opt(partitioned).parse(rest)?;
-    create.partition_columns = partition_columns.unwrap_or_default();
-    refuse(
-        rest,
-        &["CLUSTERED", "RANGE", "ROW", "STORED", "LOCATION", "AUTO"],
-    )?;
-    let property = separated_pair(string, symbol("="), string);
-    let properties = preceded(keyword("TBLPROPERTIES"), cut(parenthesized(property)));
-    let (rest, properties) = opt(properties).parse(rest)?;
-    create.properties = properties.unwrap_or_default();
-    let (rest, lifecycle_days) = opt(preceded(keyword("LIFECYCLE"), cut(lifecycle))).parse(rest)?;
-    create.lifecycle_days = lifecycle_days;
-    refuse(rest, &["AS"])?;
     Ok((rest, Statement::CreateTable(create)))
+}
+
+/// `[RANGE] CLUSTERED BY (…) [SORTED BY (…)] [INTO n BUCKETS]`, as written.
+fn clustering(input: Tokens<'_>) -> Parsed<'_, Option<String>> {
+    let sorted = preceded(keywords(&["SORTED", "BY"]), cut(parenthesized(sort_column)));
+    let buckets = delimited(keyword("INTO"), cut(number), keyword("BUCKETS"));
+    let clause = (
+        opt(keyword("RANGE")),
+        keywords(&["CLUSTERED", "BY"]),
+        cut(parenthesized(sort_column)),
+        opt(sorted),
+        opt(buckets),
+    );
+    let (rest, found) = opt(clause).parse(input)?;
+    let text = &input.statement[input.at()..rest.at()];
+    Ok((rest, found.map(|_| text.trim().to_owned())))
+}
+
+fn sort_column(input: Tokens<'_>) -> Parsed<'_, ()> {
+    let order = alt((keyword("ASC"), keyword("DESC")));
+    (name, opt(order)).map(drop).parse(input)
+}
+
+/// `STORED AS format`: tables are stored in one way here, whatever the format is called.
+fn stored_as(input: Tokens<'_>) -> Parsed<'_, Option<Name>> {
+    opt(preceded(keywords(&["STORED", "AS"]), cut(name))).parse(input)
+}
+
+pub(super) fn property(input: Tokens<'_>) -> Parsed<'_, (String, String)> {
+    separated_pair(string, symbol("="), string).parse(input)
+}
+
+fn properties(input: Tokens<'_>) -> Parsed<'_, Vec<(String, String)>> {
+    opt(preceded(
+        keyword("TBLPROPERTIES"),
+        cut(parenthesized(property)),
+    ))
+    .map(Option::unwrap_or_default)
+    .parse(input)
+}
+
+fn lifecycle_clause(input: Tokens<'_>) -> Parsed<'_, Option<u32>> {
+    opt(preceded(keyword("LIFECYCLE"), cut(lifecycle))).parse(input)
+}
+
+/// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(c [COMMENT '…'], …)] [COMMENT '…'] AS SELECT …`.
+pub(super) fn create_view(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("CREATE")(input)?;
+    let (rest, or_replace) = flag(&["OR", "REPLACE"])(rest)?;
+    let (rest, ()) = keyword("VIEW")(rest)?;
+    rest.enter("CREATE VIEW");
+    let (rest, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
+    let (rest, view) = object_name(rest)?;
+    let comment = |input| opt(preceded(keyword("COMMENT"), cut(string))).parse(input);
+    let (rest, columns) = opt(parenthesized((column_name, comment))).parse(rest)?;
+    let (rest, comment) = comment(rest)?;
+    let (rest, _) = properties(rest)?;
+    let (rest, ()) = keyword("AS")(rest)?;
+    let (rest, query) = cut(query).parse(rest)?;
+    let create = CreateView {
+        view,
+        or_replace,
+        if_not_exists,
+        columns: columns.unwrap_or_default(),
+        comment,
+        query,
+    };
+    Ok((rest, Statement::CreateView(create)))
+}
+
+/// `DROP VIEW [IF EXISTS] v`.
+pub(super) fn drop_view(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["DROP", "VIEW"])(input)?;
+    rest.enter("DROP VIEW");
+    let (rest, if_exists) = flag(&["IF", "EXISTS"])(rest)?;
+    let (rest, view) = object_name(rest)?;
+    Ok((rest, Statement::DropView { view, if_exists }))
+}
+
+/// `TRUNCATE TABLE t [PARTITION(…), …]`.
+pub(super) fn truncate(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["TRUNCATE", "TABLE"])(input)?;
+    rest.enter("TRUNCATE TABLE");
+    let (rest, table) = object_name(rest)?;
+    let (rest, specs) = separated_list0(opt(symbol(",")), partition_spec).parse(rest)?;
+    Ok((rest, Statement::Truncate { table, specs }))
+}
+
+/// `CLONE TABLE t [PARTITION(…), …] TO u [IF EXISTS OVERWRITE|IGNORE]`.
+pub(super) fn clone_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["CLONE", "TABLE"])(input)?;
+    rest.enter("CLONE TABLE");
+    let (rest, source) = object_name(rest)?;
+    let (rest, specs) = separated_list0(opt(symbol(",")), partition_spec).parse(rest)?;
+    let (rest, target) = preceded(keyword("TO"), cut(object_name)).parse(rest)?;
+    let mode = alt((
+        keyword("OVERWRITE").map(|()| CloneMode::Overwrite),
+        keyword("IGNORE").map(|()| CloneMode::Ignore),
+    ));
+    let (rest, if_exists) = opt(preceded(keywords(&["IF", "EXISTS"]), cut(mode))).parse(rest)?;
+    let clone = CloneTable {
+        source,
+        specs,
+        target,
+        if_exists,
+    };
+    Ok((rest, Statement::CloneTable(clone)))
 }
 
 /// Refuses a clause of CREATE TABLE by its first word.
@@ -63,11 +206,7 @@ fn refuse<'a>(
     });
     match found {
         Some(word) => {
-            let name = match *word {
-                "AS" => "CREATE TABLE … AS SELECT".to_owned(),
-                "LIKE" => "CREATE TABLE … LIKE".to_owned(),
-                word => format!("CREATE TABLE … {word}"),
-            };
+            let name = format!("CREATE TABLE … {word}");
             input
                 .fatal::<()>(Error::not_supported(name).at(input.at()))
                 .map(drop)
@@ -76,49 +215,60 @@ fn refuse<'a>(
     }
 }
 
-/// `name type [NOT NULL | NULL] [COMMENT '…']`.
-fn column(input: Tokens<'_>) -> Parsed<'_, ColumnDefinition> {
-    let is_word = |n: usize, word: &str| {
-        input
-            .rest()
-            .get(n)
-            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
-    };
-    if is_word(0, "PRIMARY") && is_word(1, "KEY") {
-        return input.fatal(Error::not_supported("PRIMARY KEY").at(input.at()));
-    }
-    let (rest, column_name) = column_name(input)?;
-    let (rest, data_type) = cut(data_type).parse(rest)?;
-    let nullable = alt((
-        keywords(&["NOT", "NULL"]).map(|()| false),
-        keyword("NULL").map(|()| true),
-    ));
-    let (rest, nullable) = opt(nullable).parse(rest)?;
-    for (word, clause) in [
-        ("DEFAULT", "DEFAULT values of columns"),
-        ("PRIMARY", "PRIMARY KEY"),
-    ] {
-        if rest
-            .first()
-            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
-        {
-            return rest.fatal(Error::not_supported(clause).at(rest.at()));
-        }
-    }
-    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
-    let nullable = nullable.unwrap_or(true);
-    Ok((
-        rest,
-        ColumnDefinition {
-            name: column_name,
-            data_type,
-            nullable,
-            comment,
-        },
-    ))
+/// What stands in the parentheses of CREATE TABLE.
+enum Element {
+    /// A column, and whether it is the primary key.
+    Column(ColumnDefinition, bool),
+    PrimaryKey(Vec<Name>),
 }
 
-fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
+fn element(input: Tokens<'_>) -> Parsed<'_, Element> {
+    let constraint = opt(preceded(keyword("CONSTRAINT"), name));
+    let key = preceded(
+        (constraint, keywords(&["PRIMARY", "KEY"])),
+        cut(parenthesized(name)),
+    );
+    if let Ok((rest, names)) = { key }.parse(input) {
+        return Ok((rest, Element::PrimaryKey(names)));
+    }
+    let (rest, definition) = column(input)?;
+    let (rest, is_key) = flag(&["PRIMARY", "KEY"])(rest)?;
+    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let definition = ColumnDefinition {
+        comment: definition.comment.or(comment),
+        ..definition
+    };
+    Ok((rest, Element::Column(definition, is_key)))
+}
+
+/// `name type [NOT NULL | NULL] [DEFAULT literal] [COMMENT '…']`.
+pub(super) fn column(input: Tokens<'_>) -> Parsed<'_, ColumnDefinition> {
+    let (rest, column_name) = column_name(input)?;
+    let (rest, data_type) = cut(data_type).parse(rest)?;
+    let (rest, nullable) = opt(nullability).parse(rest)?;
+    let (rest, default) = opt(preceded(keyword("DEFAULT"), cut(literal))).parse(rest)?;
+    let (rest, later) = opt(nullability).parse(rest)?;
+    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let definition = ColumnDefinition {
+        name: column_name,
+        data_type,
+        nullable: nullable.or(later).unwrap_or(true),
+        default,
+        comment,
+    };
+    Ok((rest, definition))
+}
+
+/// `NOT NULL` or `NULL`.
+pub(super) fn nullability(input: Tokens<'_>) -> Parsed<'_, bool> {
+    alt((
+        keywords(&["NOT", "NULL"]).map(|()| false),
+        keyword("NULL").map(|()| true),
+    ))
+    .parse(input)
+}
+
+pub(super) fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
     let (rest, found) = name(input)?;
     match name_problem(&found.text) {
         Some(problem) => {
@@ -188,7 +338,7 @@ fn count(input: Tokens<'_>) -> Parsed<'_, u64> {
 
 const LIFECYCLE_DAYS_MAX: u64 = 37_231;
 
-fn lifecycle(input: Tokens<'_>) -> Parsed<'_, u32> {
+pub(super) fn lifecycle(input: Tokens<'_>) -> Parsed<'_, u32> {
     let (rest, days) = count(input)?;
     if days == 0 || days > LIFECYCLE_DAYS_MAX {
         let detail = format!("lifecycle must be a number of days from 1 to {LIFECYCLE_DAYS_MAX}");
@@ -207,7 +357,10 @@ pub(super) fn drop_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::DropTable { table, if_exists }))
 }
 
-fn refuse_purge(input: Tokens<'_>, name: &str) -> Result<(), nom::Err<super::token::Failed>> {
+pub(super) fn refuse_purge(
+    input: Tokens<'_>,
+    name: &str,
+) -> Result<(), nom::Err<super::token::Failed>> {
     match input
         .first()
         .filter(|token| token.text.eq_ignore_ascii_case("PURGE"))
@@ -217,52 +370,4 @@ fn refuse_purge(input: Tokens<'_>, name: &str) -> Result<(), nom::Err<super::tok
             .map(drop),
         None => Ok(()),
     }
-}
-
-/// `ALTER TABLE t RENAME TO u | ADD … PARTITION … | DROP … PARTITION …`.
-pub(super) fn alter_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
-    let (rest, ()) = keywords(&["ALTER", "TABLE"])(input)?;
-    rest.enter("ALTER TABLE");
-    let (rest, table) = object_name(rest)?;
-    let rename = preceded(keywords(&["RENAME", "TO"]), cut(object_name));
-    if let Ok((rest, new_name)) = opt(rename).parse(rest)
-        && let Some(new_name) = new_name
-    {
-        if let Some(project) = new_name.project {
-            let detail = "a table is renamed within its project; give the new name alone";
-            return rest.fatal(Error::semantic(detail).at(project.at.0));
-        }
-        return Ok((
-            rest,
-            Statement::RenameTable {
-                table,
-                new_name: new_name.name,
-            },
-        ));
-    }
-    let comma = opt(symbol(","));
-    let more_specs = preceded(comma, partition_spec);
-    let add = (
-        preceded(keyword("ADD"), flag(&["IF", "NOT", "EXISTS"])),
-        many1(more_specs),
-    );
-    let drop = (
-        preceded(keyword("DROP"), flag(&["IF", "EXISTS"])),
-        separated_list1(symbol(","), partition_spec),
-    );
-    let (rest, statement) = alt((
-        add.map(|(if_not_exists, specs)| Statement::AddPartitions {
-            table: table.clone(),
-            if_not_exists,
-            specs,
-        }),
-        drop.map(|(if_exists, specs)| Statement::DropPartitions {
-            table: table.clone(),
-            if_exists,
-            specs,
-        }),
-    ))
-    .parse(rest)?;
-    refuse_purge(rest, "ALTER TABLE … DROP PARTITION … PURGE")?;
-    Ok((rest, statement))
 }

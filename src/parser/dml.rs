@@ -1,4 +1,5 @@
-//! INSERT and queries. Manual pages: "INSERT INTO and INSERT OVERWRITE", "VALUES", "SELECT".
+//! INSERT, LOAD and queries. Manual pages: "INSERT INTO and INSERT OVERWRITE", "VALUES", "MULTI INSERT",
+//! "LOAD", "SELECT".
 
 use nom::Parser;
 use nom::branch::alt;
@@ -7,16 +8,28 @@ use nom::multi::separated_list1;
 use nom::sequence::preceded;
 
 use super::common::{
-    keyword, name, number, object_name, parenthesized, partition_spec, rest_of_text, string, symbol,
+    flag, fragment, keyword, keywords, name, number, object_name, parenthesized, partition_spec,
+    rest_of_text, spec_value, string, symbol,
 };
+use super::ddl::property;
 use super::token::{Parsed, TokenKind, Tokens};
-use crate::ast::{At, Insert, Literal, Query, Source, Statement};
+use crate::ast::{
+    At, FileFormat, Fragment, Insert, InsertSpec, InsertTarget, Literal, Load, MultiInsert, Query,
+    Source, Statement,
+};
 use crate::error::Error;
 
 const QUERY_WORDS: [&str; 4] = ["SELECT", "WITH", "FROM", "VALUES"];
 
 /// `INSERT INTO|OVERWRITE [TABLE] t [PARTITION(…)] [(cols)] VALUES … | SELECT …`.
 pub(super) fn insert(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, target) = insert_target(input)?;
+    let (rest, source) = alt((literals, query_source)).parse(rest)?;
+    Ok((rest, Statement::Insert(Insert { target, source })))
+}
+
+/// An INSERT up to what it inserts.
+fn insert_target(input: Tokens<'_>) -> Parsed<'_, InsertTarget> {
     let (rest, ()) = keyword("INSERT")(input)?;
     rest.enter("INSERT");
     let mode = alt((
@@ -24,50 +37,133 @@ pub(super) fn insert(input: Tokens<'_>) -> Parsed<'_, Statement> {
         keyword("OVERWRITE").map(|()| true),
     ));
     let (rest, (overwrite, _, table)) = (mode, opt(keyword("TABLE")), object_name).parse(rest)?;
-    let dynamic = dynamic_partition(rest);
-    if let Some(at) = dynamic {
-        return rest.fatal(Error::not_supported("INSERT with dynamic partitions").at(at));
-    }
-    let (rest, partition) = opt(partition_spec).parse(rest)?;
+    let (rest, partition) = opt(insert_spec).parse(rest)?;
+    let (rest, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
     let is_query = |token: &super::token::Token<'_>| {
         QUERY_WORDS[..3]
             .iter()
             .any(|word| token.text.eq_ignore_ascii_case(word))
     };
-    let parenthesized_query = rest.first().is_some_and(|token| token.text == "(")
-        && rest.rest().get(1).is_some_and(is_query);
+    let opens = |n: usize| rest.rest().get(n).is_some_and(|token| token.text == "(");
+    let parenthesized_query = opens(0) && (opens(1) || rest.rest().get(1).is_some_and(is_query));
     let (rest, columns) = if parenthesized_query {
         (rest, None)
     } else {
         opt(parenthesized(name)).parse(rest)?
     };
-    let (rest, source) = alt((literals, query_source)).parse(rest)?;
     Ok((
         rest,
-        Statement::Insert(Insert {
+        InsertTarget {
             overwrite,
             table,
             partition,
+            if_not_exists,
             columns,
-            source,
-        }),
+        },
     ))
 }
 
-/// Where a `PARTITION(ds)` without a value stands.
-fn dynamic_partition(input: Tokens<'_>) -> Option<usize> {
-    keyword("PARTITION")(input).ok()?;
-    let tokens = input.rest();
-    let end = tokens.iter().position(|token| token.text == ")")?;
-    let inside = &tokens[2..end.max(2)];
-    let mut parts = inside.split(|token| token.text == ",");
-    parts
-        .find(|part| matches!(part, [only] if only.kind != TokenKind::Symbol))
-        .map(|part| part[0].at)
+/// `PARTITION(a='x', b)`.
+fn insert_spec(input: Tokens<'_>) -> Parsed<'_, InsertSpec> {
+    let at = At(input.at());
+    let (rest, ()) = keyword("PARTITION")(input)?;
+    let value = (name, opt(preceded(symbol("="), cut(spec_value))));
+    let (rest, values) = parenthesized(value).parse(rest)?;
+    for (position, (column, _)) in values.iter().enumerate() {
+        let earlier = &values[..position];
+        if earlier.iter().any(|(other, _)| other.text == column.text) {
+            let detail = format!("partition column {} is given twice", column.text);
+            return input.fatal(Error::semantic(detail).at(column.at.0));
+        }
+    }
+    Ok((rest, InsertSpec { values, at }))
+}
+
+/// `WITH … INSERT … SELECT …` and `FROM … INSERT … SELECT … INSERT … SELECT …`.
+pub(super) fn shared_insert(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let begins = |word: &str| {
+        input
+            .first()
+            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
+    };
+    let is_from = begins("FROM");
+    if !is_from && !begins("WITH") {
+        return input.expected("SELECT");
+    }
+    let (rest, shared) = fragment(&["INSERT"], false)(input)?;
+    if rest.first().is_none() {
+        return rest.expected("INSERT");
+    }
+    if !is_from {
+        let (rest, target) = insert_target(rest)?;
+        let (rest, own) = cut(query).parse(rest)?;
+        let mut fragments = vec![shared];
+        fragments.extend(own.fragments);
+        let source = Source::Query(Query { fragments });
+        return Ok((rest, Statement::Insert(Insert { target, source })));
+    }
+    let mut rest = rest;
+    let mut branches = Vec::new();
+    while rest.first().is_some() {
+        let (after, target) = insert_target(rest)?;
+        let (after, own) = cut(fragment(&["INSERT"], false)).parse(after)?;
+        let fragments = vec![shared.clone(), own];
+        branches.push((target, Query { fragments }));
+        rest = after;
+    }
+    Ok((rest, Statement::MultiInsert(MultiInsert { branches })))
+}
+
+/// `LOAD INTO|OVERWRITE TABLE t [PARTITION(…)] FROM LOCATION '…' STORED AS PARQUET|CSV [PROPERTIES(…)]`.
+pub(super) fn load(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("LOAD")(input)?;
+    rest.enter("LOAD");
+    let mode = alt((
+        keyword("INTO").map(|()| false),
+        keyword("OVERWRITE").map(|()| true),
+    ));
+    let (rest, (overwrite, ())) = (mode, keyword("TABLE")).parse(rest)?;
+    let (rest, table) = cut(object_name).parse(rest)?;
+    let (rest, partition) = opt(partition_spec).parse(rest)?;
+    let location = preceded(keywords(&["FROM", "LOCATION"]), string);
+    let (rest, location) = cut(location).parse(rest)?;
+    if keywords(&["STORED", "BY"])(rest).is_ok() {
+        return rest.fatal(Error::not_supported("LOAD … STORED BY").at(rest.at()));
+    }
+    let format = alt((
+        keyword("PARQUET").map(|()| FileFormat::Parquet),
+        keyword("CSV").map(|()| FileFormat::Csv),
+    ));
+    let (rest, format) = cut(preceded(keywords(&["STORED", "AS"]), format)).parse(rest)?;
+    let options = preceded(keyword("PROPERTIES"), cut(parenthesized(property)));
+    let (rest, properties) = opt(options).parse(rest)?;
+    let load = Load {
+        overwrite,
+        table,
+        partition,
+        location,
+        format,
+        properties: properties.unwrap_or_default(),
+    };
+    Ok((rest, Statement::Load(load)))
 }
 
 fn query_source(input: Tokens<'_>) -> Parsed<'_, Source> {
     query(input).map(|(rest, query)| (rest, Source::Query(query)))
+}
+
+/// `EXPLAIN query`.
+pub(super) fn explain(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("EXPLAIN")(input)?;
+    rest.enter("EXPLAIN");
+    let kind = alt((
+        keyword("EXTENDED"),
+        keyword("FORMATTED"),
+        keyword("LOGICAL"),
+    ));
+    let (rest, _) = opt(kind).parse(rest)?;
+    let (rest, query) = query(rest)?;
+    Ok((rest, Statement::Explain(query)))
 }
 
 /// A statement that is a query.
@@ -77,7 +173,7 @@ pub(super) fn select(input: Tokens<'_>) -> Parsed<'_, Statement> {
 }
 
 /// The extent of a query: everything to the end of the statement. The engine parses it.
-fn query(input: Tokens<'_>) -> Parsed<'_, Query> {
+pub(super) fn query(input: Tokens<'_>) -> Parsed<'_, Query> {
     let opened = input.rest().iter().find(|token| token.text != "(");
     let begins = opened.is_some_and(|token| {
         token.kind == TokenKind::Word
@@ -109,28 +205,13 @@ fn query(input: Tokens<'_>) -> Parsed<'_, Query> {
     if let Some(at) = open.pop() {
         return input.fatal(Error::syntax(at, "invalid token '(', it is not closed"));
     }
-    let inserted = input
-        .rest()
-        .iter()
-        .find(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case("INSERT"));
-    if let Some(token) = inserted {
-        let name = if input
-            .first()
-            .is_some_and(|t| t.text.eq_ignore_ascii_case("FROM"))
-        {
-            "FROM … INSERT (multi-insert)"
-        } else {
-            "WITH … INSERT"
-        };
-        return input.fatal(Error::not_supported(name).at(token.at));
-    }
     let at = At(input.at());
     let (rest, text) = rest_of_text(input);
+    let text = text.to_owned();
     Ok((
         rest,
         Query {
-            text: text.to_owned(),
-            at,
+            fragments: vec![Fragment { text, at }],
         },
     ))
 }
@@ -148,7 +229,7 @@ fn literals(input: Tokens<'_>) -> Parsed<'_, Source> {
     Ok((rest, Source::Literals { rows, at }))
 }
 
-fn literal(input: Tokens<'_>) -> Parsed<'_, Literal> {
+pub(super) fn literal(input: Tokens<'_>) -> Parsed<'_, Literal> {
     let Some(token) = input.first() else {
         return input.expected("a value");
     };

@@ -3,6 +3,8 @@
 //! Knows no catalog and no terminal. Never panics: an error is a value with a place. The grammar is
 //! written down in `grammar/*.ebnf`, which the tests read.
 
+mod alter;
+mod change;
 mod command;
 mod common;
 mod ddl;
@@ -21,7 +23,7 @@ pub use splitter::{STATEMENT_MAX, SplitError, Splitter};
 use token::{Parsed, Progress, Tokens};
 pub use token::{Token, TokenKind};
 
-use crate::ast::Statement;
+use crate::ast::{Literal, Statement};
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
 
@@ -67,24 +69,58 @@ pub fn parse_type(text: &str) -> Result<DataType> {
     }
 }
 
+/// Parses a literal such as `'x'` or `-1.5BD`.
+pub fn parse_literal(text: &str) -> Result<Literal> {
+    let tokens = lexer::tokenize(text)?;
+    let progress = Progress::default();
+    match dml::literal(Tokens::new(text, &tokens, &progress)) {
+        Ok((rest, literal)) if rest.first().is_none() => Ok(literal),
+        _ => Err(Error::syntax(
+            0,
+            format!("invalid literal '{}'", common::shown(text)),
+        )),
+    }
+}
+
 fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
     alt((
-        dml::insert,
-        dml::select,
-        history::show_history,
-        history::restore,
-        history::undo,
-        ddl::create_table,
-        ddl::drop_table,
-        ddl::alter_table,
-        command::set_project,
-        command::set,
-        command::use_project,
-        command::show_tables,
-        command::show_partitions,
-        command::describe,
-        command::help,
-        command::quit,
+        alt((
+            dml::insert,
+            dml::shared_insert,
+            dml::select,
+            dml::explain,
+            dml::load,
+            change::update,
+            change::delete,
+            change::merge,
+        )),
+        alt((
+            history::show_history,
+            history::restore,
+            history::undo,
+            ddl::create_table,
+            ddl::create_view,
+            ddl::drop_table,
+            ddl::drop_view,
+            ddl::truncate,
+            ddl::clone_table,
+            alter::alter_table,
+        )),
+        alt((
+            command::set_project,
+            command::set,
+            command::use_project,
+            command::show_tables,
+            command::show_partitions,
+            command::show_views,
+            command::show_columns,
+            command::show_create_table,
+            command::show_properties,
+            command::show_functions,
+            command::describe,
+            command::help,
+            command::quit,
+        )),
     ))
     .parse(input)
 }

@@ -6,12 +6,17 @@ mod context;
 mod resolve;
 
 pub use context::{Context, MEMORY_KEY, parse_size};
-pub use resolve::{Target, matches_values, partial_values, spec_text, wrong_count};
+pub use resolve::{Target, full_values, matches_values, partial_values, spec_text, wrong_count};
 
-use resolve::{check_new_table, full_values, insert_plan, require_table};
+use resolve::{
+    check_new_table, insert_plan, is_taken, live_partitions, load_plan, multi_insert, require_table,
+};
 
-use crate::ast::{Query, Source, Statement, TableRef};
-use crate::catalog::{Partition, Schema};
+use crate::ast::{
+    AlterAction, CloneMode, CloneTable, CreateTable, CreateTableLike, CreateView, Delete, Describe,
+    Load, Merge, Query, Source, Statement, TableRef, Update,
+};
+use crate::catalog::{Partition, Schema, View};
 use crate::engine::values::Mapping;
 use crate::error::{Error, Result};
 use crate::ids::PartitionId;
@@ -23,20 +28,39 @@ pub enum Plan {
     Nothing,
     CreateTable(NewTable),
     DropTable(Target),
-    RenameTable {
-        target: Target,
-        new_name: String,
+    CreateView(NewView),
+    DropView {
+        project: String,
+        name: String,
     },
-    AddPartitions {
+    AlterTable {
         target: Target,
-        partitions: Vec<Vec<String>>,
+        action: AlterAction,
     },
-    DropPartitions {
+    Truncate {
         target: Target,
+        /// Of a partitioned table.
         partitions: Vec<(PartitionId, Partition)>,
     },
-    Insert(InsertPlan),
+    CloneTable(ClonePlan),
+    /// One INSERT, or the branches of a multi-insert.
+    Insert(Vec<InsertPlan>),
+    Update {
+        target: Target,
+        update: Update,
+    },
+    Delete {
+        target: Target,
+        delete: Delete,
+    },
+    Merge {
+        target: Target,
+        merge: Merge,
+    },
     Query(Query),
+    Explain(Query),
+    /// The query has to make sense, and nothing more.
+    CheckQuery(Query),
     ShowHistoryForTables,
     ShowHistory {
         table: TableRef,
@@ -53,7 +77,31 @@ pub enum Plan {
         target: Target,
         values: Vec<Option<String>>,
     },
-    Describe(Target),
+    ShowViews {
+        project: String,
+        pattern: Option<String>,
+    },
+    ShowColumns(Target),
+    ShowCreateTable(Target),
+    ShowProperties(Target),
+    ShowFunctions {
+        pattern: Option<String>,
+    },
+    DescribeFunction(crate::ast::Name),
+    Describe {
+        target: Target,
+        extended: bool,
+    },
+    DescribePartition {
+        target: Target,
+        partition: Partition,
+        extended: bool,
+    },
+    DescribeView {
+        project: String,
+        name: String,
+        view: View,
+    },
 }
 
 /// A table to be created.
@@ -61,10 +109,43 @@ pub enum Plan {
 pub struct NewTable {
     pub project: String,
     pub name: String,
+    /// Without columns where `query` gives them.
     pub schema: Schema,
     pub comment: Option<String>,
     pub lifecycle_days: Option<u32>,
     pub properties: Vec<(String, String)>,
+    pub primary_key: Vec<u32>,
+    pub clustering: Option<String>,
+    pub query: Option<Query>,
+}
+
+/// A view to be created.
+#[derive(Debug)]
+pub struct NewView {
+    pub project: String,
+    pub name: String,
+    /// Names and comments; empty where those of the query are kept.
+    pub columns: Vec<(crate::ast::Name, Option<String>)>,
+    pub comment: Option<String>,
+    pub query: Query,
+}
+
+/// A CLONE TABLE with what it copies.
+#[derive(Debug)]
+pub struct ClonePlan {
+    pub source: Target,
+    /// The partitions to copy, of a partitioned table.
+    pub partitions: Vec<(PartitionId, Partition)>,
+    pub target: CloneTarget,
+    /// What is there already stays.
+    pub ignores: bool,
+}
+
+/// Where CLONE TABLE copies to.
+#[derive(Debug)]
+pub enum CloneTarget {
+    New { project: String, name: String },
+    Existing(Target),
 }
 
 /// An INSERT with its target and the place of each column's value.
@@ -72,124 +153,111 @@ pub struct NewTable {
 pub struct InsertPlan {
     pub target: Target,
     pub overwrite: bool,
-    /// The values of the partition columns, for a partitioned table.
-    pub partition: Option<Vec<String>>,
+    pub place: InsertPlace,
     pub mapping: Mapping,
     /// Columns a row of the source must have.
     pub source_columns: usize,
-    pub source: Source,
+    pub source: InsertSource,
+}
+
+/// Where an INSERT puts its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InsertPlace {
+    /// A table without partitions.
+    Table,
+    /// The partition of these values.
+    Partition(Vec<String>),
+    /// Partitions whose values are partly in the rows, in the last columns.
+    Dynamic(Vec<Option<String>>),
+}
+
+/// What an INSERT puts there.
+#[derive(Debug)]
+pub enum InsertSource {
+    Rows(Source),
+    Files(Load),
 }
 
 /// Plans a statement that is not the session's own business.
 pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
     Ok(match statement {
-        Statement::CreateTable(create) => {
-            let project = cx.project_of(&create.table)?;
-            let new_table = check_new_table(project, create)?;
-            match cx
-                .catalog()?
-                .live_table(&new_table.0.project, &new_table.0.name)?
-            {
-                Some(_) if new_table.1 => Plan::Nothing,
-                Some(_) => {
-                    return Err(Error::table_exists(&new_table.0.project, &new_table.0.name)
-                        .at(new_table.2));
-                }
-                None => Plan::CreateTable(new_table.0),
-            }
-        }
+        Statement::CreateTable(create) => create_table(cx, create)?,
+        Statement::CreateTableLike(like) => create_table_like(cx, like)?,
+        Statement::CreateView(create) => create_view(cx, create)?,
         Statement::DropTable { table, if_exists } => match (require_table(cx, &table), if_exists) {
             (Ok(target), _) => Plan::DropTable(target),
             (Err(error), false) => return Err(error),
             (Err(error), true) => {
                 // Only a table that is not there is what IF EXISTS allows.
                 let project = cx.project_of(&table)?;
-                match cx.catalog()?.live_table(&project, &table.name.text)? {
-                    None => Plan::Nothing,
-                    Some(_) => return Err(error),
+                let catalog = cx.catalog()?;
+                let name = &table.name.text;
+                match (
+                    catalog.live_table(&project, name)?,
+                    catalog.view(&project, name)?,
+                ) {
+                    (None, None) => Plan::Nothing,
+                    _ => return Err(error),
                 }
             }
         },
-        Statement::RenameTable { table, new_name } => {
-            let target = require_table(cx, &table)?;
-            let project = &target.table.project;
-            if cx.catalog()?.live_table(project, &new_name.text)?.is_some() {
-                return Err(Error::table_exists(project, &new_name.text).at(new_name.at.0));
-            }
-            Plan::RenameTable {
-                target,
-                new_name: new_name.text,
+        Statement::DropView { view, if_exists } => {
+            let project = cx.project_of(&view)?;
+            let name = view.name.text;
+            match cx.catalog()?.view(&project, &name)? {
+                Some(_) => Plan::DropView { project, name },
+                None if if_exists => Plan::Nothing,
+                None => return Err(Error::view_not_found(&project, &name).at(view.name.at.0)),
             }
         }
-        Statement::AddPartitions {
-            table,
-            if_not_exists,
-            specs,
-        } => {
+        Statement::AlterTable(alter) => Plan::AlterTable {
+            target: require_table(cx, &alter.table)?,
+            action: alter.action,
+        },
+        Statement::Truncate { table, specs } => {
             let target = require_table(cx, &table)?;
-            let mut partitions = Vec::new();
-            for spec in specs {
-                let values = full_values(&target, &spec)?;
-                let exists = cx.catalog()?.live_partition(target.id, &values)?.is_some();
-                if (exists || partitions.contains(&values)) && !if_not_exists {
-                    let quoted: Vec<String> =
-                        values.iter().map(|value| format!("\"{value}\"")).collect();
-                    let detail = format!(
-                        "AlreadyExistsException(message:Partition already exists, existed values:[{}])",
-                        quoted.join(",")
-                    );
-                    return Err(Error::ddl_task(detail));
-                }
-                if !exists && !partitions.contains(&values) {
-                    partitions.push(values);
-                }
+            if target.table.partitioned && specs.is_empty() {
+                let detail = format!(
+                    "table {} is partitioned, name the partitions to truncate",
+                    target.qualified()
+                );
+                return Err(Error::semantic(detail).at(table.name.at.0));
             }
-            if partitions.is_empty() {
-                Plan::Nothing
-            } else {
-                Plan::AddPartitions { target, partitions }
-            }
+            let partitions = live_partitions(cx, &target, &specs)?;
+            Plan::Truncate { target, partitions }
         }
-        Statement::DropPartitions {
-            table,
-            if_exists,
-            specs,
-        } => {
-            let target = require_table(cx, &table)?;
-            let catalog = cx.catalog()?;
-            let mut partitions: Vec<(PartitionId, Partition)> = Vec::new();
-            for spec in specs {
-                let values = full_values(&target, &spec)?;
-                match catalog.live_partition(target.id, &values)? {
-                    Some(id) if partitions.iter().any(|(other, _)| *other == id) => {}
-                    Some(id) => partitions.push((id, catalog.require_partition(target.id, id)?)),
-                    None if if_exists => {}
-                    None => {
-                        return Err(
-                            Error::partition_not_found(spec_text(&target.schema, &values))
-                                .at(spec.at.0),
-                        );
-                    }
-                }
-            }
-            if partitions.is_empty() {
-                Plan::Nothing
-            } else {
-                Plan::DropPartitions { target, partitions }
-            }
-        }
-        Statement::Insert(insert) => Plan::Insert(insert_plan(cx, insert)?),
+        Statement::CloneTable(clone) => clone_table(cx, clone)?,
+        Statement::Insert(insert) => insert_plan(cx, insert.target, insert.source)?
+            .map_or(Plan::Nothing, |plan| Plan::Insert(vec![plan])),
+        Statement::MultiInsert(multi) => Plan::Insert(multi_insert(cx, multi)?),
+        Statement::Load(load) => Plan::Insert(vec![load_plan(cx, load)?]),
+        Statement::Update(update) => Plan::Update {
+            target: transactional(cx, &update.table)?,
+            update,
+        },
+        Statement::Delete(delete) => Plan::Delete {
+            target: transactional(cx, &delete.table)?,
+            delete,
+        },
+        Statement::Merge(merge) => Plan::Merge {
+            target: transactional(cx, &merge.table)?,
+            merge,
+        },
         Statement::Query(query) => Plan::Query(query),
+        Statement::Explain(query) => Plan::Explain(query),
         Statement::ShowHistoryForTables => Plan::ShowHistoryForTables,
         Statement::ShowHistory { table, parts } => Plan::ShowHistory { table, parts },
         Statement::Restore(restore) => Plan::Restore(restore),
         Statement::ShowProject => Plan::ShowProject,
         Statement::SetProject(settings) => Plan::SetProject(settings),
-        Statement::ShowTables { project, pattern } => {
-            let project = project.map_or_else(|| cx.project.to_owned(), |project| project.text);
-            cx.require_project(&project)?;
-            Plan::ShowTables { project, pattern }
-        }
+        Statement::ShowTables { project, pattern } => Plan::ShowTables {
+            project: known_project(cx, project)?,
+            pattern,
+        },
+        Statement::ShowViews { project, pattern } => Plan::ShowViews {
+            project: known_project(cx, project)?,
+            pattern,
+        },
         Statement::ShowPartitions { table, spec } => {
             let target = require_table(cx, &table)?;
             if !target.table.partitioned {
@@ -205,7 +273,12 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
             };
             Plan::ShowPartitions { target, values }
         }
-        Statement::Describe(table) => Plan::Describe(require_table(cx, &table)?),
+        Statement::ShowColumns(table) => Plan::ShowColumns(require_table(cx, &table)?),
+        Statement::ShowCreateTable(table) => Plan::ShowCreateTable(require_table(cx, &table)?),
+        Statement::ShowProperties(table) => Plan::ShowProperties(require_table(cx, &table)?),
+        Statement::ShowFunctions { pattern } => Plan::ShowFunctions { pattern },
+        Statement::DescribeFunction(name) => Plan::DescribeFunction(name),
+        Statement::Describe(describe) => describe_plan(cx, describe)?,
         Statement::ShowSettings
         | Statement::Set(_)
         | Statement::UseProject(_)
@@ -214,6 +287,168 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
             return Err(Error::internal(
                 "a statement of the session came to the planner",
             ));
+        }
+    })
+}
+
+fn known_project(cx: &Context<'_>, project: Option<crate::ast::Name>) -> Result<String> {
+    let project = project.map_or_else(|| cx.project.to_owned(), |project| project.text);
+    cx.require_project(&project)?;
+    Ok(project)
+}
+
+fn create_table(cx: &Context<'_>, create: CreateTable) -> Result<Plan> {
+    let project = cx.project_of(&create.table)?;
+    let (new_table, if_not_exists, at) = check_new_table(project, create)?;
+    match is_taken(cx, &new_table.project, &new_table.name)? {
+        true if if_not_exists => {
+            // The query is checked all the same, as the service does.
+            Ok(match new_table.query {
+                Some(query) => Plan::CheckQuery(query),
+                None => Plan::Nothing,
+            })
+        }
+        true => Err(Error::table_exists(&new_table.project, &new_table.name).at(at)),
+        false => Ok(Plan::CreateTable(new_table)),
+    }
+}
+
+fn create_table_like(cx: &Context<'_>, like: CreateTableLike) -> Result<Plan> {
+    let source = require_table(cx, &like.source)?;
+    let project = cx.project_of(&like.table)?;
+    let name = like.table.name.text;
+    match is_taken(cx, &project, &name)? {
+        true if like.if_not_exists => Ok(Plan::Nothing),
+        true => Err(Error::table_exists(&project, &name).at(like.table.name.at.0)),
+        false => Ok(Plan::CreateTable(NewTable {
+            project,
+            name,
+            schema: source.schema,
+            comment: source.table.comment,
+            lifecycle_days: like.lifecycle_days,
+            properties: source
+                .table
+                .properties
+                .into_iter()
+                .chain(like.properties)
+                .collect(),
+            primary_key: source.table.primary_key,
+            clustering: source.table.clustering,
+            query: None,
+        })),
+    }
+}
+
+fn create_view(cx: &Context<'_>, create: CreateView) -> Result<Plan> {
+    let project = cx.project_of(&create.view)?;
+    let name = create.view.name.text;
+    let at = create.view.name.at.0;
+    let catalog = cx.catalog()?;
+    let is_table = catalog.live_table(&project, &name)?.is_some();
+    let is_view = catalog.view(&project, &name)?.is_some();
+    if is_table || (is_view && !create.or_replace) {
+        return match create.if_not_exists && !is_table {
+            true => Ok(Plan::Nothing),
+            false => Err(Error::table_exists(&project, &name).at(at)),
+        };
+    }
+    Ok(Plan::CreateView(NewView {
+        project,
+        name,
+        columns: create.columns,
+        comment: create.comment,
+        query: create.query,
+    }))
+}
+
+fn clone_table(cx: &Context<'_>, clone: CloneTable) -> Result<Plan> {
+    let source = require_table(cx, &clone.source)?;
+    if source.table.is_transactional() || source.table.clustering.is_some() {
+        return Err(Error::not_supported(
+            "CLONE TABLE of transactional and clustered tables",
+        ));
+    }
+    let partitions = if clone.specs.is_empty() && source.table.partitioned {
+        cx.catalog()?.live_partitions(source.id)?
+    } else {
+        live_partitions(cx, &source, &clone.specs)?
+    };
+    let project = cx.project_of(&clone.target)?;
+    let name = clone.target.name.text.clone();
+    let target = match is_taken(cx, &project, &name)? {
+        false => CloneTarget::New { project, name },
+        true => {
+            let target = require_table(cx, &clone.target)?;
+            if clone.if_exists.is_none() {
+                return Err(Error::table_exists(&project, &name).at(clone.target.name.at.0));
+            }
+            if target.id == source.id {
+                return Err(
+                    Error::semantic("a table cannot be cloned to itself").at(clone
+                        .target
+                        .name
+                        .at
+                        .0),
+                );
+            }
+            if !source.schema.is_same_as(&target.schema) {
+                let detail = format!(
+                    "the schemas of {} and {} differ",
+                    source.qualified(),
+                    target.qualified()
+                );
+                return Err(Error::semantic(detail).at(clone.target.name.at.0));
+            }
+            CloneTarget::Existing(target)
+        }
+    };
+    Ok(Plan::CloneTable(ClonePlan {
+        source,
+        partitions,
+        target,
+        ignores: clone.if_exists == Some(CloneMode::Ignore),
+    }))
+}
+
+/// A table whose rows may be changed one by one.
+fn transactional(cx: &Context<'_>, name: &crate::ast::ObjectName) -> Result<Target> {
+    const SWITCH: &str = "odpsh.update.any.table";
+    let target = require_table(cx, name)?;
+    let allows_all = cx
+        .settings
+        .get(SWITCH)
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if target.table.is_transactional() || allows_all {
+        return Ok(target);
+    }
+    let detail = format!("table {} is not transactional", target.qualified());
+    let error = Error::semantic(detail).at(name.name.at.0);
+    Err(error.hint("create it with tblproperties('transactional'='true')"))
+}
+
+fn describe_plan(cx: &Context<'_>, describe: Describe) -> Result<Plan> {
+    let project = cx.project_of(&describe.table)?;
+    let name = &describe.table.name.text;
+    let catalog = cx.catalog()?;
+    if let Some(view) = catalog.view(&project, name)? {
+        let name = name.clone();
+        return Ok(Plan::DescribeView {
+            project,
+            name,
+            view,
+        });
+    }
+    let target = require_table(cx, &describe.table)?;
+    let extended = describe.extended;
+    Ok(match describe.spec {
+        None => Plan::Describe { target, extended },
+        Some(spec) => {
+            let (_, partition) = live_partitions(cx, &target, &[spec])?.remove(0);
+            Plan::DescribePartition {
+                target,
+                partition,
+                extended,
+            }
         }
     })
 }

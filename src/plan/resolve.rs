@@ -1,12 +1,15 @@
 //! Tables, columns and partition specs, found or refused.
 
-use super::{Context, InsertPlan, NewTable};
-use crate::ast::{ColumnDefinition, CreateTable, Insert, ObjectName, PartitionSpec, Source};
+use super::{Context, InsertPlace, InsertPlan, InsertSource, NewTable};
+use crate::ast::{
+    ColumnDefinition, CreateTable, InsertSpec, InsertTarget, Load, MultiInsert, ObjectName,
+    PartitionSpec, Source,
+};
 use crate::catalog::partition::checked_value;
-use crate::catalog::{Column, Schema, SpecText, Table};
+use crate::catalog::{Column, Partition, Schema, SpecText, Table};
 use crate::engine::values::Mapping;
 use crate::error::{Error, Result};
-use crate::ids::TableId;
+use crate::ids::{PartitionId, TableId};
 
 const COLUMNS_MAX: usize = 1200;
 const PARTITION_LEVELS_MAX: usize = 6;
@@ -37,8 +40,39 @@ pub(super) fn require_table(cx: &Context<'_>, name: &ObjectName) -> Result<Targe
             let schema = catalog.schema(id, table.schema)?;
             Ok(Target { id, table, schema })
         }
+        None if catalog.view(&project, &name.name.text)?.is_some() => {
+            let detail = format!("{project}.{} is a view", name.name.text);
+            Err(Error::semantic(detail).at(name.name.at.0))
+        }
         None => Err(Error::table_not_found(&project, &name.name.text).at(name.name.at.0)),
     }
+}
+
+/// Whether a table or a view has that name.
+pub(super) fn is_taken(cx: &Context<'_>, project: &str, name: &str) -> Result<bool> {
+    let catalog = cx.catalog()?;
+    Ok(catalog.live_table(project, name)?.is_some() || catalog.view(project, name)?.is_some())
+}
+
+/// The live partitions that specs name, each of them once.
+pub(super) fn live_partitions(
+    cx: &Context<'_>,
+    target: &Target,
+    specs: &[PartitionSpec],
+) -> Result<Vec<(PartitionId, Partition)>> {
+    let catalog = cx.catalog()?;
+    let mut found: Vec<(PartitionId, Partition)> = Vec::new();
+    for spec in specs {
+        let values = full_values(target, spec)?;
+        let Some(id) = catalog.live_partition(target.id, &values)? else {
+            let spec_text = spec_text(&target.schema, &values);
+            return Err(Error::partition_not_found(spec_text).at(spec.at.0));
+        };
+        if !found.iter().any(|(other, _)| *other == id) {
+            found.push((id, catalog.require_partition(target.id, id)?));
+        }
+    }
+    Ok(found)
 }
 
 /// A CREATE TABLE that makes sense: the table, whether it may be there already, where its name stands.
@@ -107,16 +141,6 @@ pub(super) fn check_new_table(
             "the properties of the table are longer than {PROPERTIES_MAX} bytes"
         )));
     }
-    let is_true = |key: &str| {
-        let property = create
-            .properties
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(key));
-        property.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"))
-    };
-    if is_true("transactional") {
-        return Err(Error::not_supported("transactional tables"));
-    }
     let data_columns = create.columns.len();
     let column = |(position, definition): (usize, ColumnDefinition)| Column {
         id: position as u32 + 1,
@@ -124,8 +148,28 @@ pub(super) fn check_new_table(
         data_type: definition.data_type,
         nullable: definition.nullable,
         comment: definition.comment,
-        default: None,
+        default: definition.default.map(|default| default.to_string()),
     };
+    let mut primary_key = Vec::new();
+    for name in &create.primary_key {
+        let position = create
+            .columns
+            .iter()
+            .position(|column| column.name.text == name.text);
+        match position {
+            Some(position) if !create.columns[position].nullable => {
+                primary_key.push(position as u32 + 1);
+            }
+            Some(_) => {
+                let detail = format!("primary key column {} must be NOT NULL", name.text);
+                return Err(Error::semantic(detail).at(name.at.0));
+            }
+            None => {
+                let detail = format!("column {} cannot be resolved", name.text);
+                return Err(Error::semantic(detail).at(name.at.0));
+            }
+        }
+    }
     let mut columns: Vec<Column> = create
         .columns
         .into_iter()
@@ -145,6 +189,9 @@ pub(super) fn check_new_table(
         comment: create.comment,
         lifecycle_days: create.lifecycle_days,
         properties: create.properties,
+        primary_key,
+        clustering: create.clustering,
+        query: create.query,
     };
     Ok((new_table, create.if_not_exists, at))
 }
@@ -187,7 +234,7 @@ pub fn matches_values(partial: &[Option<String>], values: &[String]) -> bool {
 }
 
 /// The values of a spec that names one partition.
-pub(super) fn full_values(target: &Target, spec: &PartitionSpec) -> Result<Vec<String>> {
+pub fn full_values(target: &Target, spec: &PartitionSpec) -> Result<Vec<String>> {
     if !target.table.partitioned {
         return Err(
             Error::semantic(format!("table {} is not partitioned", target.qualified()))
@@ -211,55 +258,185 @@ pub(super) fn full_values(target: &Target, spec: &PartitionSpec) -> Result<Vec<S
     Ok(values.into_iter().flatten().collect())
 }
 
-/// An INSERT whose columns fit its target.
-pub(super) fn insert_plan(cx: &Context<'_>, insert: Insert) -> Result<InsertPlan> {
+/// An INSERT whose columns fit its target; `None` where its condition says there is nothing to do.
+pub(super) fn insert_plan(
+    cx: &Context<'_>,
+    insert: InsertTarget,
+    source: Source,
+) -> Result<Option<InsertPlan>> {
     let target = require_table(cx, &insert.table)?;
-    let partition = match &insert.partition {
-        Some(spec) => Some(full_values(&target, spec)?),
-        None if target.table.partitioned => {
-            let error = Error::not_supported("INSERT with dynamic partitions");
-            return Err(error.hint("name the partition: PARTITION(column='value')"));
-        }
-        None => None,
-    };
+    let place = insert_place(&target, insert.partition.as_ref())?;
+    if let (true, InsertPlace::Partition(values)) = (insert.if_not_exists, &place)
+        && cx.catalog()?.live_partition(target.id, values)?.is_some()
+    {
+        return Ok(None);
+    }
+    if target.table.clustering.is_some() && !insert.overwrite {
+        let detail = format!(
+            "table {} is clustered, it takes INSERT OVERWRITE only",
+            target.qualified()
+        );
+        return Err(Error::semantic(detail).at(insert.table.name.at.0));
+    }
     let columns = &target.schema.columns;
+    let partition_columns = &target.schema.partition_columns;
+    let dynamic = match &place {
+        InsertPlace::Dynamic(values) => values.iter().filter(|value| value.is_none()).count(),
+        InsertPlace::Table | InsertPlace::Partition(_) => 0,
+    };
     let (mapping, source_columns): (Mapping, usize) = match &insert.columns {
-        None => ((0..columns.len()).map(Some).collect(), columns.len()),
+        None => (
+            (0..columns.len()).map(Some).collect(),
+            columns.len() + dynamic,
+        ),
         Some(names) => {
             for (position, name) in names.iter().enumerate() {
-                if names[..position]
-                    .iter()
-                    .any(|earlier| earlier.text == name.text)
-                {
-                    return Err(
-                        Error::semantic(format!("column {} is given twice", name.text))
-                            .at(name.at.0),
-                    );
+                let earlier = &names[..position];
+                if earlier.iter().any(|other| other.text == name.text) {
+                    let detail = format!("column {} is given twice", name.text);
+                    return Err(Error::semantic(detail).at(name.at.0));
                 }
-                if !columns.iter().any(|column| column.name == name.text) {
-                    return Err(Error::semantic(format!(
-                        "column {} cannot be resolved",
-                        name.text
-                    ))
-                    .at(name.at.0));
+                let is_dynamic = dynamic > 0
+                    && partition_columns
+                        .iter()
+                        .any(|column| column.name == name.text);
+                if !is_dynamic && !columns.iter().any(|column| column.name == name.text) {
+                    let detail = format!("column {} cannot be resolved", name.text);
+                    return Err(Error::semantic(detail).at(name.at.0));
                 }
             }
             let place = |column: &Column| names.iter().position(|name| name.text == column.name);
-            (columns.iter().map(place).collect(), names.len())
+            let named = columns
+                .iter()
+                .filter(|column| place(column).is_some())
+                .count();
+            (columns.iter().map(place).collect(), named + dynamic)
         }
     };
-    if let Source::Literals { rows, at } = &insert.source
+    if let Source::Literals { rows, at } = &source
         && let Some(row) = rows.iter().find(|row| row.len() != source_columns)
     {
         return Err(wrong_count(row.len(), source_columns).at(at.0));
     }
-    Ok(InsertPlan {
+    Ok(Some(InsertPlan {
         target,
         overwrite: insert.overwrite,
-        partition,
+        place,
         mapping,
         source_columns,
-        source: insert.source,
+        source: InsertSource::Rows(source),
+    }))
+}
+
+fn insert_place(target: &Target, spec: Option<&InsertSpec>) -> Result<InsertPlace> {
+    let columns = &target.schema.partition_columns;
+    let Some(spec) = spec else {
+        return Ok(if target.table.partitioned {
+            InsertPlace::Dynamic(vec![None; columns.len()])
+        } else {
+            InsertPlace::Table
+        });
+    };
+    let fixed = PartitionSpec {
+        values: spec
+            .values
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect(),
+        at: spec.at,
+    };
+    if spec.values.iter().all(|(_, value)| value.is_some()) {
+        return Ok(InsertPlace::Partition(full_values(target, &fixed)?));
+    }
+    if !target.table.partitioned {
+        return full_values(target, &fixed).map(InsertPlace::Partition);
+    }
+    let values = partial_values(&target.schema, &fixed)?;
+    for (column, value) in columns.iter().zip(&values) {
+        let is_named = spec.values.iter().any(|(name, _)| name.text == column.name);
+        if value.is_none() && !is_named {
+            let detail = format!("the partition spec has no value for {}", column.name);
+            return Err(Error::semantic(detail).at(spec.at.0));
+        }
+    }
+    for (name, _) in &spec.values {
+        if !columns.iter().any(|column| column.name == name.text) {
+            let detail = format!("partition column {} cannot be resolved", name.text);
+            return Err(Error::semantic(detail).at(name.at.0));
+        }
+    }
+    let first_dynamic = values.iter().position(Option::is_none);
+    if values
+        .iter()
+        .skip(first_dynamic.unwrap_or(0))
+        .any(Option::is_some)
+    {
+        let detail = "a partition column with a value cannot follow one without";
+        return Err(Error::semantic(detail).at(spec.at.0));
+    }
+    Ok(InsertPlace::Dynamic(values))
+}
+
+const BRANCHES_MAX: usize = 255;
+
+/// The branches of a multi-insert: no place twice, INTO and OVERWRITE not mixed on one table.
+pub(super) fn multi_insert(cx: &Context<'_>, multi: MultiInsert) -> Result<Vec<InsertPlan>> {
+    let mut plans: Vec<InsertPlan> = Vec::new();
+    if multi.branches.len() > BRANCHES_MAX {
+        let detail = format!("a multi-insert has at most {BRANCHES_MAX} branches");
+        return Err(Error::semantic(detail));
+    }
+    for (target, query) in multi.branches {
+        let at = target.table.name.at.0;
+        let Some(plan) = insert_plan(cx, target, Source::Query(query))? else {
+            continue;
+        };
+        for other in plans
+            .iter()
+            .filter(|other| other.target.id == plan.target.id)
+        {
+            if other.overwrite != plan.overwrite {
+                let detail = format!(
+                    "INSERT INTO and INSERT OVERWRITE of {} in one statement",
+                    plan.target.qualified()
+                );
+                return Err(Error::semantic(detail).at(at));
+            }
+            if other.place == plan.place && plan.overwrite {
+                let detail = format!(
+                    "two branches of a multi-insert write to the same place in {}",
+                    plan.target.qualified()
+                );
+                return Err(Error::semantic(detail).at(at));
+            }
+        }
+        plans.push(plan);
+    }
+    Ok(plans)
+}
+
+/// A LOAD as the INSERT it is.
+pub(super) fn load_plan(cx: &Context<'_>, load: Load) -> Result<InsertPlan> {
+    let target = require_table(cx, &load.table)?;
+    let place = match &load.partition {
+        Some(spec) => InsertPlace::Partition(full_values(&target, spec)?),
+        None if target.table.partitioned => {
+            InsertPlace::Dynamic(vec![None; target.schema.partition_columns.len()])
+        }
+        None => InsertPlace::Table,
+    };
+    let data = target.schema.columns.len();
+    let dynamic = match &place {
+        InsertPlace::Dynamic(values) => values.len(),
+        InsertPlace::Table | InsertPlace::Partition(_) => 0,
+    };
+    Ok(InsertPlan {
+        target,
+        overwrite: load.overwrite,
+        place,
+        mapping: (0..data).map(Some).collect(),
+        source_columns: data + dynamic,
+        source: InsertSource::Files(load),
     })
 }
 

@@ -7,7 +7,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 
-use crate::ast::Statement;
+use crate::ast::{AlterAction, Statement};
 use crate::parser::{Splitter, parse};
 use crate::runner::{Flow, Runner};
 
@@ -125,10 +125,13 @@ fn prompt(project: &str, is_first: bool) -> String {
 }
 
 fn needs_confirmation(text: &str) -> bool {
-    matches!(
-        parse(text),
-        Ok(Statement::DropTable { .. } | Statement::DropPartitions { .. })
-    )
+    match parse(text) {
+        Ok(Statement::DropTable { .. }) => true,
+        Ok(Statement::AlterTable(alter)) => {
+            matches!(alter.action, AlterAction::DropPartitions { .. })
+        }
+        _ => false,
+    }
 }
 
 /// Asks as the original client does; Ctrl-C and Ctrl-D mean no.

@@ -96,6 +96,12 @@ impl<'a> Batch<'a> {
         SegmentWriter::new(self.store)
     }
 
+    /// A source of such writers.
+    pub fn writers(&self) -> impl Fn() -> SegmentWriter<'a> + 'a {
+        let store = self.store;
+        move || SegmentWriter::new(store)
+    }
+
     /// Takes over the files of `writer` and returns its segments.
     pub fn finish_segments(
         &mut self,

@@ -256,6 +256,11 @@ impl KeyRange {
         Self::prefix(out)
     }
 
+    /// All schemas of a table, by number.
+    pub fn schemas(table: TableId) -> Self {
+        Self::id_prefix(SCHEMA, table)
+    }
+
     /// The live partitions of a table, by value.
     pub fn live_partitions(table: TableId) -> Self {
         Self::id_prefix(LIVE_PARTITION, table)

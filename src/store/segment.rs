@@ -501,6 +501,7 @@ impl<'a> SegmentWriter<'a> {
             self.held_bytes += payload_bytes(&batch);
             self.held.push(batch);
             if self.held_bytes > INLINE_MAX {
+                self.held_bytes = 0;
                 for held in std::mem::take(&mut self.held) {
                     self.write_file(&held)?;
                 }
@@ -508,6 +509,19 @@ impl<'a> SegmentWriter<'a> {
             return Ok(());
         }
         self.write_file(&batch)
+    }
+
+    /// About how many bytes the rows take that are not in a file yet.
+    pub fn buffered_bytes(&self) -> usize {
+        let in_file = self.file.as_ref().map_or(0, |(writer, _)| {
+            writer.memory_size() + writer.bytes_written()
+        });
+        self.held_bytes + in_file
+    }
+
+    /// Ends the file that is being written, so that its memory is free.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        self.close_file()
     }
 
     /// The segments of all rows, and the files among them.

@@ -61,6 +61,18 @@ impl Snapshot {
         Ok(stretches.concat())
     }
 
+    /// The snapshot of segments that are there already, in this order.
+    pub fn of(store: &Store, batch: &mut Batch, segments: Vec<SegmentRef>) -> Self {
+        let mut snapshot = Self::default();
+        for segment in segments {
+            snapshot.row_count += segment.row_count;
+            snapshot.size_bytes += segment.size_bytes;
+            snapshot.tail.push(segment);
+            snapshot.settle(store, batch);
+        }
+        snapshot
+    }
+
     /// The snapshot with `added` behind its segments, which are written to `batch`.
     pub fn append(
         mut self,
@@ -74,20 +86,25 @@ impl Snapshot {
             self.tail.push(segment.reference);
             batch.put(&Key::Segment(segment.reference.id), &segment.record);
             self.merge_small(store, batch)?;
-            if self.tail.len() > TAIL_MAX {
-                let id = store.next_node();
-                let segments = self.tail.drain(..NODE_LENGTH).collect();
-                batch.put(
-                    &Key::Node(id),
-                    &Node {
-                        previous: self.nodes.take(),
-                        segments,
-                    },
-                );
-                self.nodes = Some(id);
-            }
+            self.settle(store, batch);
         }
         Ok(self)
+    }
+
+    /// Moves the beginning of a tail that has grown long into a node.
+    fn settle(&mut self, store: &Store, batch: &mut Batch) {
+        if self.tail.len() > TAIL_MAX {
+            let id = store.next_node();
+            let segments = self.tail.drain(..NODE_LENGTH).collect();
+            batch.put(
+                &Key::Node(id),
+                &Node {
+                    previous: self.nodes.take(),
+                    segments,
+                },
+            );
+            self.nodes = Some(id);
+        }
     }
 
     /// Merges the inline segments at the end while there are enough of one size.

@@ -67,7 +67,7 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
                     null_inclusion: None,
                     alias: None,
                 };
-                let mut outer = super::parse("select * from t").expect("the query is a constant");
+                let mut outer = super::parse_own("select * from t");
                 if let SetExpr::Select(select) = &mut *outer.body {
                     select.from = vec![TableWithJoins {
                         relation,
@@ -81,7 +81,7 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
             let width = values.rows.first().map_or(0, |row| row.content.len());
             let names: Vec<String> = (0..width).map(|number| format!("_c{number}")).collect();
             let template = format!("select * from (select 1) __values({})", names.join(","));
-            let mut outer = super::parse(&template).expect("the query is well formed");
+            let mut outer = super::parse_own(&template);
             if let SetExpr::Select(select) = &mut *outer.body
                 && let Some(TableFactor::Derived { subquery, .. }) =
                     select.from.first_mut().map(|from| &mut from.relation)
@@ -105,7 +105,7 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
 }
 
 fn derived(body: SetExpr, alias: &str) -> TableFactor {
-    let mut query = super::parse("select 1").expect("the query is a constant");
+    let mut query = super::parse_own("select 1");
     query.body = Box::new(body);
     TableFactor::Derived {
         lateral: false,
@@ -227,6 +227,6 @@ pub(super) fn with_views(
 
 /// What a select without FROM reads.
 fn one_row() -> TableFactor {
-    let query = super::parse("select 1").expect("the query is a constant");
+    let query = super::parse_own("select 1");
     derived(*query.body, "__one")
 }

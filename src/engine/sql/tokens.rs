@@ -3,16 +3,31 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
+use crate::ast::Fragment;
 use crate::error::Result;
 use crate::parser::{TokenKind, tokenize};
 
-/// The tokens of `text`. Their locations are byte offsets, see [`offset`].
-pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
+/// The tokens of the fragments of a query. Their locations are byte offsets in the statement, see
+/// [`offset`].
+pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     let mut out: Vec<TokenWithSpan> = Vec::new();
+    for fragment in fragments {
+        push_tokens(fragment, &mut out)?;
+    }
+    let end = out.last().map_or(location(0), |last| last.span.end);
+    out.push(TokenWithSpan {
+        token: Token::EOF,
+        span: Span::new(end, end),
+    });
+    Ok(out)
+}
+
+fn push_tokens(fragment: &Fragment, out: &mut Vec<TokenWithSpan>) -> Result<()> {
+    let begin = fragment.at.0;
     let mut joins = false;
-    for token in tokenize(text)? {
-        let end = token.at + token.text.len();
-        let span = Span::new(location(token.at), location(end));
+    for token in tokenize(&fragment.text).map_err(|error| error.moved_by(begin))? {
+        let at = begin + token.at;
+        let span = Span::new(location(at), location(at + token.text.len()));
         let is_string = matches!(token.kind, TokenKind::String(_));
         let made = match token.kind {
             TokenKind::Word => Token::make_word(token.text, None),
@@ -42,12 +57,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         joins = is_string;
         out.push(TokenWithSpan { token: made, span });
     }
-    let end = location(text.len());
-    out.push(TokenWithSpan {
-        token: Token::EOF,
-        span: Span::new(end, end),
-    });
-    Ok(out)
+    Ok(())
 }
 
 fn location(offset: usize) -> Location {

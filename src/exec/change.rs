@@ -1,0 +1,727 @@
+//! UPDATE, DELETE and MERGE. Manual pages: "UPDATE and DELETE", "MERGE INTO".
+//!
+//! Only segments that hold a row to be changed are written anew; the others are shared with the version
+//! before. The target is read under a name of our own with each row's segment beside it, and the user's
+//! expressions stand in queries of ours as they were written.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::Int64Type;
+
+use super::Outcome;
+use super::content::{Content, put};
+use super::partitioned::PartitionedWriter;
+use super::query::{CurrentTables, run_over};
+use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
+use crate::catalog::Operation;
+use crate::catalog::edit::TableEdit;
+use crate::engine::values::stored_rows;
+use crate::engine::{Found, Part, SEGMENT_COLUMN, SnapshotTable, Tables};
+use crate::error::{Error, Result};
+use crate::ids::SegmentId;
+use crate::plan::{Context, Target, wrong_count};
+use crate::store::{Batch, NewSegment, SegmentRef, Snapshot};
+
+/// The target, in our queries.
+const TARGET: &str = "__target";
+/// The target restricted to the segments that are written anew.
+const TOUCHED: &str = "__touched";
+
+/// An object of the target with its segments.
+struct Object {
+    part: Part,
+    segments: Vec<SegmentRef>,
+    row_count: u64,
+}
+
+/// One UPDATE, DELETE or MERGE at work.
+struct Work<'a, 'b> {
+    cx: &'a Context<'b>,
+    target: &'a Target,
+    objects: Vec<Object>,
+}
+
+/// The target under our names, everything else as it is.
+struct ChangeTables<'a, 'b> {
+    work: &'a Work<'a, 'b>,
+    parts: Vec<Part>,
+    only: Option<BTreeSet<SegmentId>>,
+    others: CurrentTables<'a, 'b>,
+}
+
+impl Tables for ChangeTables<'_, '_> {
+    fn find(&mut self, project: Option<&str>, name: &str) -> Result<Option<Found>> {
+        let only = match (project, name) {
+            (None, TARGET) => None,
+            (None, TOUCHED) => self.only.clone(),
+            _ => return self.others.find(project, name),
+        };
+        let target = self.work.target;
+        let parts = if only.is_some() {
+            self.parts.clone()
+        } else {
+            let objects = self.work.objects.iter();
+            objects.map(|object| object.part.clone()).collect()
+        };
+        let store = Arc::clone(self.work.cx.store()?);
+        let schema = target.schema.clone();
+        let table = SnapshotTable::new(store, target.id, target.qualified(), schema, parts);
+        Ok(Some(Found::Table(table.marked(only))))
+    }
+
+    fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>> {
+        self.others.max_partition(project, name)
+    }
+}
+
+/// A query in pieces of ours and of the user's.
+struct Composed {
+    query: Query,
+    at: usize,
+}
+
+impl Composed {
+    fn new(at: usize) -> Self {
+        Self {
+            query: Query {
+                fragments: Vec::new(),
+            },
+            at,
+        }
+    }
+
+    fn ours(mut self, text: impl Into<String>) -> Self {
+        let (text, at) = (text.into(), At(self.at));
+        self.query.fragments.push(Fragment { text, at });
+        self
+    }
+
+    fn theirs(mut self, fragment: &Fragment) -> Self {
+        self.query.fragments.push(fragment.clone());
+        self
+    }
+
+    /// `(condition)`, or `true` where there is none.
+    fn condition(self, condition: Option<&Fragment>) -> Self {
+        match condition {
+            Some(condition) => self.ours("(").theirs(condition).ours(")"),
+            None => self.ours("true"),
+        }
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn alias_of(target: &Target, alias: Option<&Name>) -> String {
+    quoted(alias.map_or(&target.table.name, |alias| &alias.text))
+}
+
+impl<'a, 'b> Work<'a, 'b> {
+    fn new(cx: &'a Context<'b>, target: &'a Target) -> Result<Self> {
+        let (store, catalog) = (cx.store()?, cx.catalog()?);
+        let parts = if target.table.partitioned {
+            let live = catalog.live_partitions(target.id)?;
+            let part = |(_, partition): (_, crate::catalog::Partition)| Part {
+                values: partition.values,
+                lsn: partition.head,
+            };
+            live.into_iter().map(part).collect()
+        } else {
+            vec![Part {
+                values: Vec::new(),
+                lsn: target.table.head,
+            }]
+        };
+        let mut objects = Vec::new();
+        for part in parts {
+            let content = catalog
+                .require_version(target.id, part.lsn)?
+                .content
+                .unwrap_or_default();
+            objects.push(Object {
+                segments: content.segments(store)?,
+                row_count: content.row_count,
+                part,
+            });
+        }
+        Ok(Self {
+            cx,
+            target,
+            objects,
+        })
+    }
+
+    fn run(
+        &self,
+        composed: Composed,
+        parts: Vec<Part>,
+        only: Option<BTreeSet<SegmentId>>,
+        visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let mut tables = ChangeTables {
+            work: self,
+            parts,
+            only,
+            others: CurrentTables::new(self.cx),
+        };
+        run_over(
+            self.cx,
+            &composed.query,
+            &mut tables,
+            &mut |_| Ok(()),
+            visit,
+        )
+        .map(drop)
+    }
+
+    /// How many rows of each segment a query names, which has the segment as its only output.
+    fn touched(&self, composed: Composed) -> Result<BTreeMap<SegmentId, u64>> {
+        let mut touched = BTreeMap::new();
+        self.run(composed, Vec::new(), None, &mut |rows| {
+            let ids = rows.column(0).as_primitive::<Int64Type>();
+            for id in ids.iter().flatten() {
+                *touched.entry(SegmentId(id as u64)).or_insert(0) += 1;
+            }
+            Ok(())
+        })?;
+        Ok(touched)
+    }
+
+    /// The objects that hold touched segments, each with those segments.
+    fn touched_objects(
+        &self,
+        touched: &BTreeMap<SegmentId, u64>,
+    ) -> Vec<(&Object, BTreeSet<SegmentId>)> {
+        let objects = self.objects.iter();
+        let with_segments = objects.map(|object| {
+            let ids = object.segments.iter().map(|segment| segment.id);
+            let own: BTreeSet<SegmentId> = ids.filter(|id| touched.contains_key(id)).collect();
+            (object, own)
+        });
+        with_segments.filter(|(_, own)| !own.is_empty()).collect()
+    }
+
+    /// Writes an object anew: its untouched segments and `new` ones.
+    fn replace(
+        &self,
+        batch: &mut Batch<'_>,
+        edit: &mut TableEdit<'_>,
+        object: &Object,
+        gone: &BTreeSet<SegmentId>,
+        new: Vec<NewSegment>,
+        change: Change,
+    ) -> Result<()> {
+        let store = self.cx.store()?;
+        let kept = object
+            .segments
+            .iter()
+            .filter(|segment| !gone.contains(&segment.id));
+        let kept: Vec<SegmentRef> = kept.copied().collect();
+        let snapshot = Snapshot::of(store, batch, kept).append(store, batch, new)?;
+        let place = self
+            .target
+            .table
+            .partitioned
+            .then(|| object.part.values.clone());
+        // Rows that were rewritten count as gone and come again.
+        let rows_removed = change.rows;
+        let rows_added = (snapshot.row_count + rows_removed).saturating_sub(object.row_count);
+        let content = Content::Snapshot {
+            snapshot,
+            rows_added,
+            rows_removed,
+        };
+        put(self.cx, batch, edit, place, content, change.operation)
+    }
+
+    fn column(&self, name: &Name) -> Result<usize> {
+        let schema = &self.target.schema;
+        if schema
+            .partition_columns
+            .iter()
+            .any(|column| column.name == name.text)
+        {
+            let detail = format!("partition column {} cannot be updated", name.text);
+            return Err(Error::semantic(detail).at(name.at.0));
+        }
+        let position = schema
+            .columns
+            .iter()
+            .position(|column| column.name == name.text);
+        let Some(position) = position else {
+            let detail = format!("column {} cannot be resolved", name.text);
+            return Err(Error::semantic(detail).at(name.at.0));
+        };
+        if self
+            .target
+            .table
+            .primary_key
+            .contains(&schema.columns[position].id)
+        {
+            let detail = format!(
+                "column {} belongs to the primary key and cannot be updated",
+                name.text
+            );
+            return Err(Error::semantic(detail).at(name.at.0));
+        }
+        Ok(position)
+    }
+
+    /// The new value of each column, where one is assigned.
+    fn assigned<'f>(
+        &self,
+        assignments: &'f [(Name, Fragment)],
+    ) -> Result<Vec<Option<&'f Fragment>>> {
+        let mut values = vec![None; self.target.schema.columns.len()];
+        for (name, value) in assignments {
+            let position = self.column(name)?;
+            if values[position].replace(value).is_some() {
+                let detail = format!("column {} is given twice", name.text);
+                return Err(Error::semantic(detail).at(name.at.0));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// What a statement does to an object.
+#[derive(Clone, Copy)]
+struct Change {
+    operation: Operation,
+    /// Rows it changes.
+    rows: u64,
+}
+
+pub(super) fn update(cx: &Context<'_>, target: Target, update: &Update) -> Result<Outcome> {
+    let work = Work::new(cx, &target)?;
+    let alias = alias_of(&target, update.alias.as_ref());
+    let at = update.table.name.at.0;
+    let assigned = work.assigned(&update.assignments)?;
+    let condition = update.condition.as_ref();
+    let select = |alias: &str| {
+        // The assigned values are looked at too, so that a wrong one is refused though no row is there.
+        Composed::new(at)
+            .ours(format!(
+                "select {alias}.{SEGMENT_COLUMN} from {TARGET} as {alias} where"
+            ))
+            .condition(condition)
+    };
+    let touched = work.touched(select(&alias))?;
+    let rewrite = || {
+        let mut composed = Composed::new(at).ours("select");
+        for (position, (column, value)) in target.schema.columns.iter().zip(&assigned).enumerate() {
+            let comma = if position > 0 { "," } else { "" };
+            let old = format!("{alias}.{}", quoted(&column.name));
+            composed = match value {
+                Some(value) => composed
+                    .ours(format!("{comma} case when"))
+                    .condition(condition)
+                    .ours("then (")
+                    .theirs(value)
+                    .ours(format!(") else {old} end")),
+                None => composed.ours(format!("{comma} {old}")),
+            };
+        }
+        composed.ours(format!("from {TOUCHED} as {alias}"))
+    };
+    if touched.is_empty() {
+        // The assigned values are checked all the same.
+        work.run(
+            rewrite(),
+            Vec::new(),
+            Some(BTreeSet::new()),
+            &mut |_| Ok(()),
+        )?;
+        return Ok(Outcome::Done);
+    }
+    rewrite_objects(&work, &touched, &rewrite, Operation::Update)
+}
+
+pub(super) fn delete(cx: &Context<'_>, target: Target, delete: &Delete) -> Result<Outcome> {
+    let work = Work::new(cx, &target)?;
+    let alias = alias_of(&target, delete.alias.as_ref());
+    let at = delete.table.name.at.0;
+    let condition = delete.condition.as_ref();
+    let select = Composed::new(at)
+        .ours(format!(
+            "select {alias}.{SEGMENT_COLUMN} from {TARGET} as {alias} where"
+        ))
+        .condition(condition);
+    let touched = work.touched(select)?;
+    let rewrite = || {
+        let columns = target.schema.columns.iter();
+        let columns: Vec<String> = columns
+            .map(|column| format!("{alias}.{}", quoted(&column.name)))
+            .collect();
+        Composed::new(at)
+            .ours(format!(
+                "select {} from {TOUCHED} as {alias} where case when",
+                columns.join(", ")
+            ))
+            .condition(condition)
+            .ours("then false else true end")
+    };
+    if touched.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    rewrite_objects(&work, &touched, &rewrite, Operation::Delete)
+}
+
+/// Writes the touched segments of each object anew, and commits.
+fn rewrite_objects(
+    work: &Work<'_, '_>,
+    touched: &BTreeMap<SegmentId, u64>,
+    rewrite: &dyn Fn() -> Composed,
+    operation: Operation,
+) -> Result<Outcome> {
+    let cx = work.cx;
+    let columns = &work.target.schema.columns;
+    let mapping = (0..columns.len()).map(Some).collect();
+    let mut batch = cx.store()?.begin();
+    let author = cx.author();
+    let mut rewritten = Vec::new();
+    for (object, own) in work.touched_objects(touched) {
+        let mut writer = batch.segment_writer();
+        work.run(
+            rewrite(),
+            vec![object.part.clone()],
+            Some(own.clone()),
+            &mut |rows| Ok(writer.write(stored_rows(columns, &mapping, &rows, cx.zone)?)?),
+        )?;
+        let segments = batch.finish_segments(writer)?;
+        rewritten.push((object, own, segments));
+    }
+    let mut edit = TableEdit::open(
+        &mut batch,
+        &author,
+        work.target.id,
+        work.target.table.clone(),
+    );
+    for (object, own, segments) in rewritten {
+        let rows = own.iter().filter_map(|id| touched.get(id)).sum();
+        work.replace(
+            &mut batch,
+            &mut edit,
+            object,
+            &own,
+            segments,
+            Change { operation, rows },
+        )?;
+    }
+    edit.finish(&mut batch);
+    cx.commit(batch, &author)?;
+    Ok(Outcome::Done)
+}
+
+/// The branches of a MERGE, in order and checked.
+struct Branches<'f> {
+    /// What happens to a target row: a condition, and new values or `None` for DELETE.
+    matched: Vec<(Option<&'f Fragment>, Option<Vec<Option<&'f Fragment>>>)>,
+    /// The condition and the values of new rows, as the data columns then the partition columns.
+    insert: Option<(Option<&'f Fragment>, Vec<Option<&'f Fragment>>)>,
+}
+
+fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {
+    let mut out = Branches {
+        matched: Vec::new(),
+        insert: None,
+    };
+    let (mut updates, mut deletes) = (0, 0);
+    let count = merge.branches.len();
+    for (number, branch) in merge.branches.iter().enumerate() {
+        let refused = |detail: &str| Err(Error::semantic(detail).at(branch.at.0));
+        match &branch.action {
+            MergeAction::Update(_) | MergeAction::Delete if out.insert.is_some() => {
+                return refused("WHEN NOT MATCHED comes last");
+            }
+            MergeAction::Update(_) if updates > 0 => {
+                return refused("UPDATE comes at most once in MERGE");
+            }
+            MergeAction::Delete if deletes > 0 => {
+                return refused("DELETE comes at most once in MERGE");
+            }
+            MergeAction::Insert { .. } if out.insert.is_some() => {
+                return refused("INSERT comes at most once in MERGE");
+            }
+            _ => {}
+        }
+        let is_last_matched = merge.branches[number + 1..count]
+            .iter()
+            .all(|later| matches!(later.action, MergeAction::Insert { .. }));
+        let condition = branch.condition.as_ref();
+        match &branch.action {
+            MergeAction::Insert { columns, values } => {
+                let schema = &work.target.schema;
+                let all: Vec<_> = schema.all_columns().collect();
+                let mut row = vec![None; all.len()];
+                match columns {
+                    None if values.len() != all.len() => {
+                        return Err(wrong_count(values.len(), all.len()).at(branch.at.0));
+                    }
+                    None => row
+                        .iter_mut()
+                        .zip(values)
+                        .for_each(|(place, value)| *place = Some(value)),
+                    Some(names) if names.len() != values.len() => {
+                        return Err(wrong_count(values.len(), names.len()).at(branch.at.0));
+                    }
+                    Some(names) => {
+                        for (name, value) in names.iter().zip(values) {
+                            let Some(position) =
+                                all.iter().position(|column| column.name == name.text)
+                            else {
+                                let detail = format!("column {} cannot be resolved", name.text);
+                                return Err(Error::semantic(detail).at(name.at.0));
+                            };
+                            row[position] = Some(value);
+                        }
+                    }
+                }
+                out.insert = Some((condition, row));
+            }
+            _ if condition.is_none() && !is_last_matched => {
+                return refused("of two WHEN MATCHED the first needs AND");
+            }
+            MergeAction::Update(assignments) => {
+                updates += 1;
+                out.matched
+                    .push((condition, Some(work.assigned(assignments)?)));
+            }
+            MergeAction::Delete => {
+                deletes += 1;
+                out.matched.push((condition, None));
+            }
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<Outcome> {
+    let work = Work::new(cx, &target)?;
+    let branches = branches(&work, merge)?;
+    let alias = alias_of(&target, merge.alias.as_ref());
+    let source = quoted(&merge.source_alias.text);
+    let at = merge.table.name.at.0;
+    let columns = &target.schema.columns;
+    let mapping = (0..columns.len()).map(Some).collect();
+    let mut batch = cx.store()?.begin();
+    let author = cx.author();
+
+    // Which segments hold a matched row that a branch is for.
+    let mut touched = BTreeMap::new();
+    if !branches.matched.is_empty() {
+        let mut composed = Composed::new(at)
+            .ours(format!(
+                "select {alias}.{SEGMENT_COLUMN} from {TARGET} as {alias} join"
+            ))
+            .theirs(&merge.source)
+            .ours(format!("as {source} on ("))
+            .theirs(&merge.condition)
+            .ours(") where false");
+        for (condition, _) in &branches.matched {
+            composed = composed.ours("or").condition(*condition);
+        }
+        touched = work.touched(composed)?;
+    }
+    let mut rewritten = Vec::new();
+    for (object, own) in work.touched_objects(&touched) {
+        let composed = matched_rows(&work, merge, &branches, &alias, &source);
+        let mut writer = batch.segment_writer();
+        let mut seen = HashSet::new();
+        let mut changed = 0;
+        work.run(
+            composed,
+            vec![object.part.clone()],
+            Some(own.clone()),
+            &mut |rows| {
+                let width = columns.len();
+                let actions = rows.column(width).as_primitive::<Int64Type>();
+                let numbers = rows
+                    .column(width + 1)
+                    .as_primitive::<datafusion::arrow::datatypes::UInt64Type>();
+                let mut kept = Vec::with_capacity(rows.num_rows());
+                for row in 0..rows.num_rows() {
+                    let action = actions.value(row);
+                    let is_new = seen.insert(numbers.value(row));
+                    if !is_new {
+                        return Err(Error::execution(
+                            "a row of the target is matched by several rows of the source",
+                        ));
+                    }
+                    changed += u64::from(action >= 0);
+                    let is_deleted = usize::try_from(action)
+                        .ok()
+                        .and_then(|action| branches.matched.get(action))
+                        .is_some_and(|(_, values)| values.is_none());
+                    kept.push(!is_deleted);
+                }
+                let kept = filter_record_batch(&rows, &BooleanArray::from(kept))
+                    .map_err(|error| Error::internal(error.to_string()))?;
+                Ok(writer.write(stored_rows(columns, &mapping, &kept, cx.zone)?)?)
+            },
+        )?;
+        let segments = batch.finish_segments(writer)?;
+        rewritten.push((object, own, segments, changed));
+    }
+    let mut inserted = Vec::new();
+    if let Some((condition, values)) = &branches.insert {
+        let composed = new_rows(merge, *condition, values, &alias, &source);
+        inserted = write_new_rows(&work, composed, values, &mut batch)?;
+    }
+    if rewritten.is_empty() && inserted.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table.clone());
+    let operation = Operation::Merge;
+    for (object, own, mut segments, rows) in rewritten {
+        // New rows of the same object come with the changed ones, in one version.
+        let place = target.table.partitioned.then(|| object.part.values.clone());
+        if let Some(position) = inserted.iter().position(|(values, _)| *values == place) {
+            segments.extend(inserted.remove(position).1);
+        }
+        work.replace(
+            &mut batch,
+            &mut edit,
+            object,
+            &own,
+            segments,
+            Change { operation, rows },
+        )?;
+    }
+    for (place, segments) in inserted {
+        put(
+            cx,
+            &mut batch,
+            &mut edit,
+            place,
+            Content::Appended(segments),
+            operation,
+        )?;
+    }
+    edit.finish(&mut batch);
+    cx.commit(batch, &author)?;
+    Ok(Outcome::Done)
+}
+
+/// The rows of the touched segments as they become, with the number of the branch that is for each (-1 for
+/// none) and a number of the row.
+fn matched_rows(
+    work: &Work<'_, '_>,
+    merge: &Merge,
+    branches: &Branches<'_>,
+    alias: &str,
+    source: &str,
+) -> Composed {
+    let there = format!("{source}.__there");
+    let mut composed = Composed::new(merge.table.name.at.0).ours("select");
+    for (position, column) in work.target.schema.columns.iter().enumerate() {
+        let old = format!("{alias}.{}", quoted(&column.name));
+        let comma = if position > 0 { "," } else { "" };
+        composed = composed.ours(format!("{comma} case"));
+        for (condition, values) in &branches.matched {
+            composed = composed
+                .ours(format!("when {there} and"))
+                .condition(*condition)
+                .ours("then (");
+            composed = match values.as_ref().and_then(|values| values[position]) {
+                Some(value) => composed.theirs(value).ours(")"),
+                None => composed.ours(format!("{old})")),
+            };
+        }
+        composed = composed.ours(format!("else {old} end"));
+    }
+    composed = composed.ours(", case");
+    for (number, (condition, _)) in branches.matched.iter().enumerate() {
+        composed = composed
+            .ours(format!("when {there} and"))
+            .condition(*condition)
+            .ours(format!("then {number}"));
+    }
+    composed
+        .ours(format!(
+            "else -1 end, {alias}.__row from (select *, row_number() over () as __row from {TOUCHED}) as {alias} \
+             left join (select *, true as __there from"
+        ))
+        .theirs(&merge.source)
+        .ours(format!("as {source}) as {source} on ("))
+        .theirs(&merge.condition)
+        .ours(")")
+}
+
+/// The rows of the source that match nothing, as rows of the target.
+fn new_rows(
+    merge: &Merge,
+    condition: Option<&Fragment>,
+    values: &[Option<&Fragment>],
+    alias: &str,
+    source: &str,
+) -> Composed {
+    let mut composed = Composed::new(merge.table.name.at.0).ours("select");
+    let mut comma = "";
+    for value in values.iter().flatten() {
+        composed = composed.ours(format!("{comma} (")).theirs(value).ours(")");
+        comma = ",";
+    }
+    composed
+        .ours("from")
+        .theirs(&merge.source)
+        .ours(format!(
+            "as {source} left anti join {TARGET} as {alias} on ("
+        ))
+        .theirs(&merge.condition)
+        .ours(") where")
+        .condition(condition)
+}
+
+/// New segments by the values of their partition, `None` for a table without partitions.
+type NewSegments = Vec<(Option<Vec<String>>, Vec<NewSegment>)>;
+
+fn write_new_rows(
+    work: &Work<'_, '_>,
+    composed: Composed,
+    values: &[Option<&Fragment>],
+    batch: &mut Batch<'_>,
+) -> Result<NewSegments> {
+    let cx = work.cx;
+    let schema = &work.target.schema;
+    let mut next = 0;
+    let mut mapping = Vec::new();
+    for value in values {
+        mapping.push(value.map(|_| next));
+        next += usize::from(value.is_some());
+    }
+    let levels = mapping.split_off(schema.columns.len());
+    if work.target.table.partitioned {
+        if levels.iter().any(Option::is_none) {
+            return Err(Error::semantic(
+                "MERGE has to give the partition columns of a new row",
+            ));
+        }
+        let open = vec![None; schema.partition_columns.len()];
+        let mut writer = PartitionedWriter::new(schema, &open, next, batch);
+        work.run(composed, Vec::new(), None, &mut |rows| {
+            let stored = stored_rows(&schema.columns, &mapping, &rows, cx.zone)?;
+            writer.write(stored, &rows, cx.zone)
+        })?;
+        let written = writer.finish(batch)?;
+        return Ok(written
+            .into_iter()
+            .map(|(values, segments)| (Some(values), segments))
+            .collect());
+    }
+    let mut writer = batch.segment_writer();
+    work.run(composed, Vec::new(), None, &mut |rows| {
+        Ok(writer.write(stored_rows(&schema.columns, &mapping, &rows, cx.zone)?)?)
+    })?;
+    let segments = batch.finish_segments(writer)?;
+    Ok(if segments.is_empty() {
+        Vec::new()
+    } else {
+        vec![(None, segments)]
+    })
+}

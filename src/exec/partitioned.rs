@@ -1,0 +1,167 @@
+//! Rows on their way into partitions that they name themselves. Manual page: "Dynamic partitions".
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::take_record_batch;
+
+use crate::catalog::partition::checked_value;
+use crate::catalog::{Column, Schema};
+use crate::datatype::DataType;
+use crate::engine::cast::{Casting, cast};
+use crate::engine::text::text;
+use crate::error::{Error, Result};
+use crate::store::{Batch, NewSegment, SegmentWriter};
+
+/// Most partitions of one statement.
+const PARTITIONS_MAX: usize = 10_000;
+/// What all open files together may hold in memory.
+const BUFFERED_MAX: usize = 512 << 20;
+
+/// See the module.
+pub(super) struct PartitionedWriter<'a> {
+    columns: Vec<Column>,
+    /// Values that are the same for all rows.
+    fixed: Vec<Option<String>>,
+    /// Where the first partition column stands in the rows.
+    first: usize,
+    new_writer: Box<dyn Fn() -> SegmentWriter<'a> + 'a>,
+    writers: BTreeMap<Vec<String>, SegmentWriter<'a>>,
+}
+
+impl<'a> PartitionedWriter<'a> {
+    /// `width` is the number of columns of a row, the partition columns without a fixed value last.
+    pub(super) fn new(
+        schema: &Schema,
+        fixed: &[Option<String>],
+        width: usize,
+        batch: &Batch<'a>,
+    ) -> Self {
+        let dynamic = fixed.iter().filter(|value| value.is_none()).count();
+        let store_writers = batch.writers();
+        Self {
+            columns: schema.partition_columns.clone(),
+            fixed: fixed.to_vec(),
+            first: width - dynamic,
+            new_writer: Box::new(store_writers),
+            writers: BTreeMap::new(),
+        }
+    }
+
+    /// Adds rows: `stored` for the files, `rows` with the partition values.
+    pub(super) fn write(
+        &mut self,
+        stored: RecordBatch,
+        rows: &RecordBatch,
+        zone: Tz,
+    ) -> Result<()> {
+        let casting = Casting {
+            zone,
+            is_strict: true,
+        };
+        let mut position = self.first;
+        let mut levels = Vec::new();
+        for (column, fixed) in self.columns.iter().zip(&self.fixed) {
+            levels.push(match fixed {
+                Some(value) => Err(value.clone()),
+                None => {
+                    let array = rows.column(position);
+                    position += 1;
+                    let typed = match &column.data_type {
+                        DataType::Varchar(_) | DataType::Char(_) => {
+                            cast(array, &DataType::String, casting)?
+                        }
+                        other => cast(array, other, casting)?,
+                    };
+                    Ok((column, typed))
+                }
+            });
+        }
+        let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
+        let mut last: Option<(Vec<String>, Vec<u32>)> = None;
+        for row in 0..rows.num_rows() {
+            let mut values = Vec::with_capacity(levels.len());
+            for level in &levels {
+                values.push(match level {
+                    Err(value) => value.clone(),
+                    Ok((column, array)) => match text(array, row) {
+                        Some(value) if !array.is_null(row) => value,
+                        _ => {
+                            let detail =
+                                format!("invalid partition value NULL for {}", column.name);
+                            return Err(Error::partition_value(detail));
+                        }
+                    },
+                });
+            }
+            match &mut last {
+                Some((current, indices)) if *current == values => indices.push(row as u32),
+                _ => {
+                    if let Some((before, indices)) = last.take() {
+                        groups.entry(before).or_default().extend(indices);
+                    }
+                    last = Some((values, vec![row as u32]));
+                }
+            }
+        }
+        if let Some((values, indices)) = last {
+            groups.entry(values).or_default().extend(indices);
+        }
+        for (values, indices) in groups {
+            let checked: Vec<String> = self
+                .columns
+                .iter()
+                .zip(&values)
+                .map(|(column, value)| checked_value(column, value))
+                .collect::<Result<_>>()?;
+            let part = if indices.len() == stored.num_rows() {
+                stored.clone()
+            } else {
+                take_record_batch(&stored, &UInt32Array::from(indices))
+                    .map_err(|error| Error::internal(error.to_string()))?
+            };
+            if !self.writers.contains_key(&checked) {
+                if self.writers.len() >= PARTITIONS_MAX {
+                    let detail =
+                        format!("the statement makes more than {PARTITIONS_MAX} partitions");
+                    return Err(Error::partition_value(detail));
+                }
+                self.writers.insert(checked.clone(), (self.new_writer)());
+            }
+            if let Some(writer) = self.writers.get_mut(&checked) {
+                writer.write(part)?;
+            }
+        }
+        self.bound_memory()
+    }
+
+    /// Ends the largest file where all of them hold too much.
+    fn bound_memory(&mut self) -> Result<()> {
+        let held: usize = self
+            .writers
+            .values()
+            .map(SegmentWriter::buffered_bytes)
+            .sum();
+        if held > BUFFERED_MAX
+            && let Some(largest) = self
+                .writers
+                .values_mut()
+                .max_by_key(|writer| writer.buffered_bytes())
+        {
+            largest.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The new segments of each partition that got rows.
+    pub(super) fn finish(
+        self,
+        batch: &mut Batch<'_>,
+    ) -> Result<Vec<(Vec<String>, Vec<NewSegment>)>> {
+        self.writers
+            .into_iter()
+            .map(|(values, writer)| Ok((values, batch.finish_segments(writer)?)))
+            .collect()
+    }
+}

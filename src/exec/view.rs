@@ -1,0 +1,56 @@
+//! Views. Manual page: "View operations". A view is a query under a name; it has no data and no history.
+
+use super::{Outcome, ddl, query};
+use crate::catalog::View;
+use crate::error::{Error, Result};
+use crate::plan::{Context, NewView};
+use crate::store::Key;
+
+pub(super) fn create(cx: &Context<'_>, new: NewView) -> Result<Outcome> {
+    let result = query::columns(cx, &new.query)?;
+    let mut schema = ddl::queried_schema(&result).map_err(|error| error.at(new.query.at()))?;
+    if !new.columns.is_empty() {
+        if new.columns.len() != schema.columns.len() {
+            let detail = format!(
+                "the view names {} columns, its query gives {}",
+                new.columns.len(),
+                schema.columns.len()
+            );
+            return Err(Error::semantic(detail).at(new.query.at()));
+        }
+        for (column, (name, comment)) in schema.columns.iter_mut().zip(new.columns) {
+            column.name = name.text;
+            column.comment = comment;
+        }
+    }
+    let key = Key::View {
+        project: new.project.clone(),
+        name: new.name.clone(),
+    };
+    let mut batch = cx.store()?.begin();
+    let author = cx.author();
+    batch.expect_unchanged(key.clone())?;
+    batch.expect_unchanged(Key::TableName {
+        project: new.project,
+        name: new.name,
+    })?;
+    let view = View {
+        owner: cx.user.to_owned(),
+        comment: new.comment,
+        query: new.query.to_string(),
+        columns: schema.columns,
+        created_at_ms: cx.now_ms,
+    };
+    batch.put(&key, &view);
+    cx.commit(batch, &author)?;
+    Ok(Outcome::Done)
+}
+
+pub(super) fn drop(cx: &Context<'_>, project: String, name: String) -> Result<Outcome> {
+    let key = Key::View { project, name };
+    let mut batch = cx.store()?.begin();
+    batch.expect_unchanged(key.clone())?;
+    batch.remove(&key);
+    cx.commit(batch, &cx.author())?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,36 @@
+-- UPDATE, DELETE and MERGE.
+set odps.sql.validate.orderby.limit=false;
+create table tx (id bigint, v string, n int) tblproperties('transactional'='true');
+insert into tx values (1,'a',1),(2,'b',2),(3,'c',3);
+update tx set v = concat(v, '!'), n = n + 1 where id > 1;
+select * from tx order by id;
+delete from tx where id = 2;
+select * from tx order by id;
+merge into tx as t using (select * from values (1,'m'),(5,'new') x(id, v)) s on t.id = s.id when matched and t.id = 1 then update set t.v = s.v when not matched then insert values (s.id, s.v, 0);
+select * from tx order by id;
+show history for table tx;
+show history for table tx;
+restore table tx to lsn '2';
+select * from tx order by id;
+create table plain (a string);
+update plain set a = 'x';
+delete from plain;
+update tx set nope = 1;
+update tx set v = 1, v = 2;
+update tx set n = 'many' where id = 1;
+update tx set v = v where nope = 1;
+delete from tx where id = 99;
+merge into tx t using (select * from values (1,'m'),(1,'n') x(id, v)) s on t.id = s.id when matched then update set v = s.v;
+merge into tx t using plain s on t.v = s.a when matched then delete when matched then update set v = 'x';
+merge into tx t using plain s on t.v = s.a when not matched then insert values (1);
+create table ptx (id bigint, v string) partitioned by (ds string) tblproperties ('transactional'='true');
+insert into ptx values (1, 'a', '1'), (2, 'b', '1'), (3, 'c', '2');
+update ptx set v = upper(v) where ds = '1' and id = 2;
+merge into ptx t using (select * from values (1, 'm', '1'), (7, 'new', '1'), (8, 'new', '3') x(id, v, ds)) s on t.id = s.id and t.ds = s.ds
+when matched then update set t.v = s.v when not matched and s.id > 0 then insert values (s.id, s.v, s.ds);
+delete from ptx where id = 3;
+select * from ptx order by ds, id;
+update ptx set ds = '9';
+show history for table ptx;
+delete from ptx;
+select count(*) from ptx;
