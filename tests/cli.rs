@@ -350,3 +350,20 @@ fn a_closed_pipe_ends_the_program_quietly() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// Far less memory than the rows take: they go to disk and come back.
+#[test]
+fn sorts_and_joins_larger_than_memory_finish() {
+    let home = Home::new();
+    let rows = "(select value as a, concat('a rather long text beside the number ', value) as b from generate_series(1, 400000))";
+    let sorted = format!(
+        "set odpsh.query.memory=16m; select count(*), max(n) from (select row_number() over (order by b, a) as n from {rows} t) s;"
+    );
+    assert!(home.sql(&sorted).contains("| 400000 | 400000 |"));
+    let joined = format!(
+        "set odpsh.query.memory=16m; select count(*), count(distinct x.b) from {rows} x join {rows} y on x.b = y.b;"
+    );
+    assert!(home.sql(&joined).contains("| 400000 | 400000 |"));
+    let refused = home.run(&["-e", "set odpsh.query.memory=1;"], b"");
+    assert!(refused.err.contains("ODPS-0110021"), "{}", refused.err);
+}

@@ -41,30 +41,44 @@ pub struct Described {
 }
 
 /// Families of functions that work row by row.
-const FAMILIES: [&[Definition]; 10] = [
-    array::FUNCTIONS,
-    conditional::FUNCTIONS,
-    convert::FUNCTIONS,
-    datetime::FUNCTIONS,
-    encoding::FUNCTIONS,
-    json::FUNCTIONS,
-    math::FUNCTIONS,
-    regexp::FUNCTIONS,
-    similarity::FUNCTIONS,
-    string::FUNCTIONS,
+const FAMILIES: [(&str, &[Definition]); 10] = [
+    ("arrays and maps", array::FUNCTIONS),
+    ("choosing", conditional::FUNCTIONS),
+    ("conversion", convert::FUNCTIONS),
+    ("date and time", datetime::FUNCTIONS),
+    ("encoding and hashing", encoding::FUNCTIONS),
+    ("JSON", json::FUNCTIONS),
+    ("mathematics", math::FUNCTIONS),
+    ("regular expressions", regexp::FUNCTIONS),
+    ("similarity", similarity::FUNCTIONS),
+    ("strings", string::FUNCTIONS),
 ];
 
-/// All functions by name, as SHOW FUNCTIONS lists them.
-pub fn described() -> Vec<Described> {
-    let ours = FAMILIES.iter().flat_map(|family| family.iter());
-    let ours = ours.map(|function| Described {
+/// All functions by family, as the manual has them.
+pub fn families() -> Vec<(&'static str, Vec<Described>)> {
+    let plain = |function: &Definition| Described {
         name: function.name,
         usage: function.usage,
         summary: function.summary,
-    });
-    let mut all: Vec<Described> = ours
-        .chain(native::FUNCTIONS.iter().copied())
-        .chain(table::FUNCTIONS.iter().copied())
+    };
+    let rows = FAMILIES
+        .iter()
+        .map(|(family, functions)| (*family, functions.iter().map(plain).collect()));
+    rows.chain([
+        (
+            "aggregates, windows and other builtins",
+            native::FUNCTIONS.to_vec(),
+        ),
+        ("table functions", table::FUNCTIONS.to_vec()),
+    ])
+    .collect()
+}
+
+/// All functions by name, as SHOW FUNCTIONS lists them.
+pub fn described() -> Vec<Described> {
+    let mut all: Vec<Described> = families()
+        .into_iter()
+        .flat_map(|(_, functions)| functions)
         .collect();
     all.sort_by_key(|function| function.name);
     all
@@ -74,8 +88,7 @@ pub fn described() -> Vec<Described> {
 pub(super) fn register(builder: SessionStateBuilder, casting: Casting) -> SessionStateBuilder {
     let ours = FAMILIES
         .iter()
-        .copied()
-        .flatten()
+        .flat_map(|(_, functions)| functions.iter())
         .chain(internal::FUNCTIONS);
     let mut scalars: Vec<Arc<ScalarUDF>> = native::scalars();
     scalars.extend(

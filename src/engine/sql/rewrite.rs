@@ -359,7 +359,23 @@ impl Rewriter<'_, '_> {
             }
             Expr::Position { expr, r#in } => call("locate", [*expr, *r#in]),
             Expr::CompoundFieldAccess { root, access_chain } => {
+                let mut access_chain = access_chain.into_iter().peekable();
                 let mut value = *root;
+                // `t.c[0]`: what stands before the first bracket is a name.
+                let mut parts = match &value {
+                    Expr::Identifier(ident) => vec![ident.clone()],
+                    _ => Vec::new(),
+                };
+                while !parts.is_empty() {
+                    match access_chain.next_if(|access| matches!(access, AccessExpr::Dot(_))) {
+                        Some(AccessExpr::Dot(Expr::Identifier(mut part))) => {
+                            lower(&mut part);
+                            parts.push(part);
+                            value = Expr::CompoundIdentifier(parts.clone());
+                        }
+                        _ => break,
+                    }
+                }
                 for access in access_chain {
                     value = match access {
                         AccessExpr::Subscript(Subscript::Index { index }) => {
