@@ -355,15 +355,18 @@ fn a_closed_pipe_ends_the_program_quietly() {
 #[test]
 fn sorts_and_joins_larger_than_memory_finish() {
     let home = Home::new();
-    let rows = "(select value as a, concat('a rather long text beside the number ', value) as b from generate_series(1, 400000))";
-    let sorted = format!(
-        "set odpsh.query.memory=16m; select count(*), max(n) from (select row_number() over (order by b, a) as n from {rows} t) s;"
+    home.sql(
+        "create table t (a bigint, b string); \
+         insert into t select value, concat('a rather long text beside the number ', value) from generate_series(1, 400000);",
     );
-    assert!(home.sql(&sorted).contains("| 400000 | 400000 |"));
-    let joined = format!(
-        "set odpsh.query.memory=16m; select count(*), count(distinct x.b) from {rows} x join {rows} y on x.b = y.b;"
-    );
-    assert!(home.sql(&joined).contains("| 400000 | 400000 |"));
+    let few = "set odpsh.query.memory=32m;";
+    let sorted =
+        "select count(*), max(n) from (select row_number() over (order by b, a) as n from t) s;";
+    let out = home.sql(&format!("{few} {sorted}"));
+    assert!(out.contains("| 400000 | 400000 |"), "{out}");
+    let joined = "select count(*), max(x.a) from t x join t y on x.b = y.b;";
+    let out = home.sql(&format!("{few} {joined}"));
+    assert!(out.contains("| 400000 | 400000 |"), "{out}");
     let refused = home.run(&["-e", "set odpsh.query.memory=1;"], b"");
     assert!(refused.err.contains("ODPS-0110021"), "{}", refused.err);
 }

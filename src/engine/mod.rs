@@ -21,17 +21,21 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_expr,
+};
 use datafusion::physical_plan::{displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
@@ -321,22 +325,25 @@ enum Produced {
 }
 
 /// Plans and runs a query, giving its schema, then its rows, until the receiver is gone.
-/// Plans and runs a query. Where memory does not suffice for a hash join, which cannot go to disk, it is
-/// run once more with joins that can.
+/// Plans and runs a query. Where memory does not suffice it is run once more in the way that needs least:
+/// with joins that can go to disk, which a hash join cannot, and in small batches.
 async fn produce(
     statement: EngineStatement,
     mut state: SessionState,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
 ) -> std::result::Result<(), DataFusionError> {
     let mut begun = false;
-    match stream(statement.clone(), &state, sender, &mut begun).await {
+    match stream(statement.clone(), &state, sender, &mut begun, false).await {
         Err(error)
             if !begun && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) =>
         {
             let options = state.config_mut().options_mut();
             options.optimizer.prefer_hash_join = false;
             options.optimizer.prefer_existing_sort = true;
-            stream(statement, &state, sender, &mut begun).await
+            // Small batches hold little; with one stream the planner would take the hash join all the same.
+            options.execution.target_partitions = 2;
+            *state.config_mut() = state.config().clone().with_batch_size(1024);
+            stream(statement, &state, sender, &mut begun, true).await
         }
         other => other,
     }
@@ -347,8 +354,12 @@ async fn stream(
     state: &SessionState,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
     begun: &mut bool,
+    is_small: bool,
 ) -> std::result::Result<(), DataFusionError> {
-    let plan = state.statement_to_plan(statement).await?;
+    let mut plan = state.statement_to_plan(statement).await?;
+    if is_small {
+        plan = with_plain_texts(plan)?;
+    }
     let plan = state.create_physical_plan(&plan).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut next = stream.next().await.transpose()?;
@@ -366,6 +377,34 @@ async fn stream(
     Ok(())
 }
 
+/// The plan with texts read as plain arrays. Views hold on to the pages they point into: a few rows of a
+/// page count as the whole of it, and a sort that has no room cannot make any.
+fn with_plain_texts(plan: LogicalPlan) -> std::result::Result<LogicalPlan, DataFusionError> {
+    let changed = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Projection(projection) = &node else {
+            return node.recompute_schema().map(Transformed::yes);
+        };
+        if !matches!(projection.input.as_ref(), LogicalPlan::TableScan(_)) {
+            return node.recompute_schema().map(Transformed::yes);
+        }
+        let plain = |expr: &Expr| -> std::result::Result<Expr, DataFusionError> {
+            let Expr::Alias(alias) = expr else {
+                return Ok(expr.clone());
+            };
+            if alias.expr.get_type(projection.input.schema())? != DataType::Utf8View {
+                return Ok(expr.clone());
+            }
+            Ok(cast_expr(*alias.expr.clone(), DataType::Utf8).alias(&alias.name))
+        };
+        let columns = projection.expr.iter().map(plain);
+        let columns = columns.collect::<std::result::Result<Vec<_>, DataFusionError>>()?;
+        let input = LogicalPlan::clone(&projection.input);
+        let plan = LogicalPlanBuilder::from(input).project(columns)?.build()?;
+        Ok(Transformed::yes(plan))
+    })?;
+    Ok(changed.data)
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.abandon();
@@ -378,6 +417,10 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         .with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
+    // What a sort keeps back to merge what it has put on disk: a small pool has less to keep.
+    let reserved = key.memory_bytes / (4 * options.execution.target_partitions.max(1));
+    options.execution.sort_spill_reservation_bytes =
+        reserved.min(options.execution.sort_spill_reservation_bytes);
     options.execution.time_zone = Some(key.casting.zone.name().to_owned());
     // NULL is lower than any value.
     options.sql_parser.default_null_ordering = "nulls_min".to_owned();
@@ -521,9 +564,8 @@ impl Preparing<'_> {
             })
             .collect();
         let columns = plan.schema().columns().into_iter().zip(names);
-        let renamed = columns
-            .map(|(column, name)| datafusion::logical_expr::Expr::Column(column).alias(name));
-        let plan = datafusion::logical_expr::LogicalPlanBuilder::from(plan)
+        let renamed = columns.map(|(column, name)| Expr::Column(column).alias(name));
+        let plan = LogicalPlanBuilder::from(plan)
             .project(renamed.collect::<Vec<_>>())
             .and_then(|plan| plan.build())
             .map_err(failed)?;

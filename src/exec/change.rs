@@ -418,12 +418,15 @@ fn rewrite_objects(
     Ok(Outcome::Done)
 }
 
+/// The new value of each column, `None` where the old one stays.
+type NewValues<'f> = Vec<Option<&'f Fragment>>;
+
 /// The branches of a MERGE, in order and checked.
 struct Branches<'f> {
     /// What happens to a target row: a condition, and new values or `None` for DELETE.
-    matched: Vec<(Option<&'f Fragment>, Option<Vec<Option<&'f Fragment>>>)>,
+    matched: Vec<(Option<&'f Fragment>, Option<NewValues<'f>>)>,
     /// The condition and the values of new rows, as the data columns then the partition columns.
-    insert: Option<(Option<&'f Fragment>, Vec<Option<&'f Fragment>>)>,
+    insert: Option<(Option<&'f Fragment>, NewValues<'f>)>,
 }
 
 fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {

@@ -145,7 +145,7 @@ pub struct ClonePlan {
 #[derive(Debug)]
 pub enum CloneTarget {
     New { project: String, name: String },
-    Existing(Target),
+    Existing(Box<Target>),
 }
 
 /// An INSERT with its target and the place of each column's value.
@@ -399,7 +399,7 @@ fn clone_table(cx: &Context<'_>, clone: CloneTable) -> Result<Plan> {
                 );
                 return Err(Error::semantic(detail).at(clone.target.name.at.0));
             }
-            CloneTarget::Existing(target)
+            CloneTarget::Existing(Box::new(target))
         }
     };
     Ok(Plan::CloneTable(ClonePlan {

@@ -1,14 +1,14 @@
 -- The forms of a query, and what is refused.
-values (1,2),(1,2),(3,4),(5,6) intersect all values (1,2),(1,2),(3,4),(5,7);
+select * from (values (1,2),(1,2),(3,4),(5,6) intersect all values (1,2),(1,2),(3,4),(5,7)) x order by _c0 limit 9;
 values (1),(1),(1) intersect all values (1);
-select * from (select * from values (1,2),(1,2),(3,4),(3,4),(5,6),(7,8) t(a,b)) x except all select * from values (3,4),(5,6),(5,6),(9,10) u(c,d);
+select * from (select * from values (1,2),(1,2),(3,4),(3,4),(5,6),(7,8) t(a,b) except all select * from values (3,4),(5,6),(5,6),(9,10) u(c,d)) x order by a limit 9;
 select 1 minus select 1;
 select array(1,2,3), map('a',1,'b',2), struct(1,'x'), array(1,2)[0], array(1,2)[5], map('a',1)['a'], named_struct('f',1).f;
 select s.f, s from (select named_struct('f',1,'g','y') s) t where s.g = 'y';
 select a.x, b.x from values (1) a(x) join values (1) b(x) on a.x = b.x;
 select * from values (1) a(x) left semi join values (1) b(x) on a.x = b.x;
 select * from values (1),(2) a(x) left anti join values (1) b(x) on a.x = b.x;
-select x, y, sum(z), grouping(x) from values (1,2,3),(1,3,4) t(x,y,z) group by x, y with rollup order by 1 limit 10;
+select x, y, sum(z), grouping(x) from values (1,2,3),(1,3,4) t(x,y,z) group by x, y with rollup order by x, y limit 10;
 select x, y, sum(z) s from values (1,2,3),(1,3,4) t(x,y,z) group by x, y grouping sets ((x,y),x) order by s limit 10;
 select x from values (1),(2),(3) t(x) order by x limit 1, 1;
 select x from values (1),(2),(3) t(x) order by x desc limit 2 offset 1;
@@ -22,7 +22,7 @@ select sum(a = 1) from values (1) t(a);
 select a from values (1) t(a) where a;
 select a from values (1) t(a) having a > 0;
 select 1 union all select 1,2;
-select 'x' union all select 1;
+select * from (select 'x' as c union all select 1) t order by c limit 9;
 select 1 + true;
 select substr('abc');
 select substr(true, 1);
