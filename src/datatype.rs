@@ -98,6 +98,23 @@ impl DataType {
         }
     }
 
+    /// Whether the 2.0 edition brought this type.
+    pub fn is_new(&self) -> bool {
+        matches!(
+            self,
+            Self::TinyInt
+                | Self::SmallInt
+                | Self::Int
+                | Self::Float
+                | Self::Varchar(_)
+                | Self::Char(_)
+                | Self::Binary
+                | Self::Date
+                | Self::Timestamp
+                | Self::TimestampNtz
+        )
+    }
+
     /// Whether values of this type are made of others.
     pub fn is_nested(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Map(..) | Self::Struct(_))

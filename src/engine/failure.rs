@@ -91,6 +91,12 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
 
 fn schema(error: &SchemaError, text: &str) -> Error {
     match error {
+        // A physical column is nothing the user wrote: the engine lost it on its way.
+        SchemaError::FieldNotFound { field, .. }
+            if is_physical(field.name()) && place_of(text, field.name()).is_none() =>
+        {
+            Error::not_supported("a subquery that refers to the query around it in this way")
+        }
         SchemaError::FieldNotFound { field, .. } => {
             let error = Error::semantic(format!("column {} cannot be resolved", field.name()));
             match place_of(text, field.name()) {
@@ -107,6 +113,12 @@ fn schema(error: &SchemaError, text: &str) -> Error {
             "column {name} is there twice, give one of them an alias"
         )),
     }
+}
+
+/// `c12`, the name of a column in storage.
+fn is_physical(name: &str) -> bool {
+    name.strip_prefix('c')
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Where a name stands in the query as a word of its own.
@@ -264,6 +276,17 @@ fn data(detail: &str) -> Error {
     }
     if line.contains("verflow") {
         return Error::overflow(lower_first(line));
+    }
+    if let Some((value, rest)) = line
+        .split_once("Cannot cast string '")
+        .and_then(|(_, rest)| rest.split_once("' to value of "))
+    {
+        let to = type_word(rest.split(" type").next().unwrap_or(rest));
+        let mut title = to.to_lowercase();
+        title[..1].make_ascii_uppercase();
+        return Error::illegal_cast(format!(
+            "In function cast, value '{value}' cannot be casted from String to {title}."
+        ));
     }
     if line.contains("ast error") {
         return Error::illegal_cast(lower_first(line));

@@ -38,6 +38,9 @@ pub(super) fn provider(files: &Files, state: &SessionState) -> Result<Arc<dyn Ta
     let is_folder = path.is_dir();
     let failed = |error: DataFusionError| {
         let message = error.strip_backtrace();
+        if message.contains("No files found") {
+            return Error::execution(format!("location {plain} holds no file in this format"));
+        }
         let line = message.lines().next().unwrap_or_default().to_owned();
         Error::execution(format!("location {plain}: {line}"))
     };

@@ -50,7 +50,7 @@ pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
 
 /// A value as JSON: numbers and booleans as such where JSON has them, everything else as text.
 pub fn json(array: &ArrayRef, row: usize) -> Value {
-    if array.is_null(row) {
+    if array.is_null(row) || array.data_type().is_null() {
         return Value::Null;
     }
     let items = |items: &ArrayRef| (0..items.len()).map(|item| json(items, item)).collect();

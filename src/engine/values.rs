@@ -414,7 +414,8 @@ pub fn stored_rows(
         .map(|(column, position)| match position {
             Some(position) => {
                 let array = batch.column(*position);
-                check_not_null(column, array.null_count() > 0)?;
+                // An array of type NULL has no null buffer.
+                check_not_null(column, array.logical_null_count() > 0)?;
                 stored_array(column, array, zone)
             }
             None => default_array(column, batch.num_rows(), zone),

@@ -236,6 +236,8 @@ fn check_free(schema: &Schema, name: &Name) -> Result<()> {
 
 fn new_column(cx: &Context<'_>, id: u32, definition: ColumnDefinition) -> Result<Column> {
     let at = definition.name.at.0;
+    cx.check_enabled(&definition.data_type)
+        .map_err(|error| error.at(at))?;
     let column = Column {
         id,
         name: definition.name.text,

@@ -152,7 +152,7 @@ fn query_source(input: Tokens<'_>) -> Parsed<'_, Source> {
     query(input).map(|(rest, query)| (rest, Source::Query(query)))
 }
 
-/// `EXPLAIN query`.
+/// `EXPLAIN query`, `EXPLAIN INSERT … query`.
 pub(super) fn explain(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = keyword("EXPLAIN")(input)?;
     rest.enter("EXPLAIN");
@@ -162,6 +162,14 @@ pub(super) fn explain(input: Tokens<'_>) -> Parsed<'_, Statement> {
         keyword("LOGICAL"),
     ));
     let (rest, _) = opt(kind).parse(rest)?;
+    let begins = |word: &&str| {
+        rest.first()
+            .is_some_and(|token| token.text.eq_ignore_ascii_case(word))
+    };
+    if ["CREATE", "DROP", "ALTER", "TRUNCATE"].iter().any(begins) {
+        return rest.fatal(Error::semantic("DDL does not support explain").at(rest.at()));
+    }
+    let (rest, _) = opt(insert_target).parse(rest)?;
     let (rest, query) = query(rest)?;
     Ok((rest, Statement::Explain(query)))
 }

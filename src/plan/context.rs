@@ -10,6 +10,7 @@ use crate::ast::ObjectName;
 use crate::catalog::edit::Author;
 use crate::catalog::{Catalog, Project};
 use crate::clock::Clock;
+use crate::datatype::DataType;
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
@@ -62,6 +63,43 @@ impl<'a> Context<'a> {
 
     pub fn catalog(&self) -> Result<Catalog<'a>> {
         Ok(Catalog::new(self.store()?))
+    }
+
+    /// Refuses types that the edition does not have: `odps.sql.type.system.odps2=false` is the 1.0 edition.
+    ///
+    /// Manual page: "Data type editions".
+    pub fn check_enabled(&self, data_type: &DataType) -> Result<()> {
+        let project = self.catalog()?.project(self.project)?;
+        let of_project = |key: &str| project.as_ref().and_then(|p| p.properties.get(key));
+        let is_off = |key: &str| {
+            let value = self.settings.get(key).or_else(|| of_project(key));
+            value.is_some_and(|value| value.eq_ignore_ascii_case("false"))
+        };
+        if data_type.is_new() && is_off("odps.sql.type.system.odps2") {
+            let name = data_type.upper();
+            return Err(Error::semantic(format!(
+                "{name} type is not enabled in current mode"
+            )));
+        }
+        let is_plain = matches!(data_type, DataType::Decimal(38, 18));
+        if matches!(data_type, DataType::Decimal(..))
+            && !is_plain
+            && is_off("odps.sql.decimal.odps2")
+        {
+            let detail = "precision and scale is not currently supported";
+            return Err(Error::semantic(detail));
+        }
+        match data_type {
+            DataType::Array(item) => self.check_enabled(item),
+            DataType::Map(key, value) => {
+                self.check_enabled(key)?;
+                self.check_enabled(value)
+            }
+            DataType::Struct(fields) => fields
+                .iter()
+                .try_for_each(|(_, field)| self.check_enabled(field)),
+            _ => Ok(()),
+        }
     }
 
     /// What the settings of the session, and below them those of the project, mean for a query.

@@ -299,6 +299,10 @@ fn known_project(cx: &Context<'_>, project: Option<crate::ast::Name>) -> Result<
 
 fn create_table(cx: &Context<'_>, create: CreateTable) -> Result<Plan> {
     let project = cx.project_of(&create.table)?;
+    for column in create.columns.iter().chain(&create.partition_columns) {
+        cx.check_enabled(&column.data_type)
+            .map_err(|error| error.at(column.name.at.0))?;
+    }
     let (new_table, if_not_exists, at) = check_new_table(project, create)?;
     match is_taken(cx, &new_table.project, &new_table.name)? {
         true if if_not_exists => {

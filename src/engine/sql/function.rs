@@ -55,8 +55,9 @@ pub(super) fn rewrite_call(
         }
         "nvl" => {
             needs(2..=2)?;
-            call("coalesce", [next(), next()])
+            first_known(taken.collect())
         }
+        "coalesce" if count > 0 => first_known(taken.collect()),
         "nvl2" => {
             needs(3..=3)?;
             case(
@@ -273,6 +274,16 @@ pub(super) fn rewrite_call(
         made => made,
     };
     Ok(())
+}
+
+/// COALESCE as a CASE, whose branches take the common type that MaxCompute has for them.
+fn first_known(mut values: Vec<Expr>) -> Expr {
+    let last = values.pop();
+    if values.is_empty() {
+        return last.unwrap_or_else(null);
+    }
+    let known = |value: Expr| (Expr::IsNotNull(Box::new(value.clone())), value);
+    case(values.into_iter().map(known).collect(), last)
 }
 
 /// Functions that the planner knows by another name.
