@@ -6,6 +6,11 @@ use datafusion::error::DataFusionError;
 use crate::error::Error;
 use crate::store::StoreError;
 
+/// An error of ours on its way through the engine.
+pub(super) fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
 /// Turns an engine error into ours. `text` is the text the engine parsed: places in it are places in
 /// the statement.
 pub fn translate(error: &DataFusionError, text: &str) -> Error {

@@ -23,7 +23,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::cast::Casting;
-use super::function::{Operator, Output, cast_expr, external, operator, plan_table_function};
+use super::failure::external;
+use super::function::{Operator, Output, cast_expr, operator, plan_table_function};
 use super::sql::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
 use super::types::arrow_type_name;
 use crate::error::Error;

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::function::external;
+use super::failure::external;
 use crate::error::Error;
 
 pub(super) fn sum_udaf() -> Arc<AggregateUDF> {

@@ -174,7 +174,7 @@ impl SnapshotTable {
                 let detail = format!(
                     "physical plan generation failed: java.lang.RuntimeException: Table({project},{table}) is full scan with all partitions, please specify partition predicates."
                 );
-                return Err(crate::engine::function::external(Error::semantic(detail)));
+                return Err(super::failure::external(Error::semantic(detail)));
             }
             return Ok(self.parts.iter().collect());
         };

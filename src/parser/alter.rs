@@ -7,10 +7,10 @@ use nom::multi::{many1, separated_list1};
 use nom::sequence::preceded;
 
 use super::common::{
-    flag, fragment, keyword, keywords, name, object_name, parenthesized, partition_spec, string,
-    symbol,
+    flag, fragment, keyword, keywords, name, object_name, parenthesized, partition_spec, property,
+    string, symbol,
 };
-use super::ddl::{column, column_name, data_type, lifecycle, nullability, property, refuse_purge};
+use super::ddl::{column, column_name, data_type, lifecycle, nullability, refuse_purge};
 use super::token::{Parsed, TokenKind, Tokens};
 use crate::ast::{
     AlterAction, AlterTable, At, ColumnChange, ColumnDefinition, ColumnPlace, Name,

@@ -241,6 +241,11 @@ pub(super) fn fragment<'a>(
     }
 }
 
+/// `'key'='value'`.
+pub(super) fn property(input: Tokens<'_>) -> Parsed<'_, (String, String)> {
+    separated_pair(string, symbol("="), string).parse(input)
+}
+
 /// The text from here to the end of the statement.
 pub(super) fn rest_of_text(input: Tokens<'_>) -> (Tokens<'_>, &str) {
     (input.end(), &input.statement[input.at()..])

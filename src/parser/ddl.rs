@@ -8,7 +8,7 @@ use nom::sequence::{delimited, preceded, separated_pair};
 
 use super::common::{
     flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
-    partition_spec, shown, string, symbol,
+    partition_spec, property, shown, string, symbol,
 };
 use super::dml::{literal, query};
 use super::token::{Parsed, Tokens};
@@ -111,10 +111,6 @@ fn sort_column(input: Tokens<'_>) -> Parsed<'_, ()> {
 /// `STORED AS format`: tables are stored in one way here, whatever the format is called.
 fn stored_as(input: Tokens<'_>) -> Parsed<'_, Option<Name>> {
     opt(preceded(keywords(&["STORED", "AS"]), cut(name))).parse(input)
-}
-
-pub(super) fn property(input: Tokens<'_>) -> Parsed<'_, (String, String)> {
-    separated_pair(string, symbol("="), string).parse(input)
 }
 
 fn properties(input: Tokens<'_>) -> Parsed<'_, Vec<(String, String)>> {

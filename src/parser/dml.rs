@@ -9,9 +9,8 @@ use nom::sequence::preceded;
 
 use super::common::{
     flag, fragment, keyword, keywords, name, number, object_name, parenthesized, partition_spec,
-    rest_of_text, spec_value, string, symbol,
+    property, rest_of_text, spec_value, string, symbol,
 };
-use super::ddl::property;
 use super::token::{Parsed, TokenKind, Tokens};
 use crate::ast::{
     At, FileFormat, Fragment, Insert, InsertSpec, InsertTarget, Literal, Load, MultiInsert, Query,

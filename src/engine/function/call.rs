@@ -9,7 +9,7 @@ use datafusion::arrow::array::{
     StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::datatypes::{DataType as ArrowType, Float64Type, Int64Type, TimeUnit};
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::ScalarValue;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, as_list, cast, local_times};
+use crate::engine::failure::external;
 use crate::engine::types::arrow_type_name;
 use crate::error::{Error, Result};
 
@@ -112,11 +113,6 @@ pub(super) const fn variadic(
         gives,
         run,
     }
-}
-
-/// An error of ours on its way through the engine.
-pub(in crate::engine) fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 /// A definition as the engine knows it.

@@ -13,10 +13,11 @@ use datafusion::logical_expr::{
     Volatility, cast as engine_cast, lit,
 };
 
-use super::call::{Call, Definition, Gives, Kind, external, function, known};
+use super::call::{Call, Definition, Gives, Kind, function, known};
 use super::datetime::time_to_char;
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast};
+use crate::engine::failure::external;
 use crate::engine::types::session_type;
 use crate::error::{Error, Result};
 use crate::parser::parse_type;

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
-pub(super) use call::external;
 pub(super) use convert::cast_expr;
 pub(super) use operator::{Operator, operator};
 pub(super) use table::{Output, is_table_function, plan_table_function};

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::call::external;
+use crate::engine::failure::external;
 use crate::error::Error;
 
 /// An operator of ours. Both operands have the type it is named for.

@@ -104,3 +104,8 @@ pub(super) fn literal_text(expr: &Expr) -> Option<&str> {
         _ => None,
     }
 }
+
+/// Names are kept and shown in lower case.
+pub(super) fn lower(ident: &mut Ident) {
+    ident.value = ident.value.to_lowercase();
+}

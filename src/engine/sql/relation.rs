@@ -7,8 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetQuantifier, TableAlias, TableFactor, TableWithJoins, Values, WildcardAdditionalOptions,
 };
 
-use super::call::null;
-use super::rewrite::lower;
+use super::call::{lower, null};
 use crate::engine::function::is_table_function;
 use crate::error::{Error, Result};
 

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
-use super::call::{arguments, binary, call, not, null, number, order_by, text};
+use super::call::{arguments, binary, call, lower, not, null, number, order_by, text};
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
 use super::relation::{
@@ -55,10 +55,6 @@ fn flow(result: Result<()>) -> Flow {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
     }
-}
-
-pub(super) fn lower(ident: &mut Ident) {
-    ident.value = ident.value.to_lowercase();
 }
 
 impl VisitorMut for Rewriter<'_, '_> {
