@@ -126,7 +126,7 @@ fn to_json(call: &Call) -> Result<ArrayRef> {
     }
     call.texts(|row| {
         let row = column.row(row);
-        if column.array().is_null(row) {
+        if column.array().is_null(row) || column.array().data_type().is_null() {
             return Ok(None);
         }
         let mut value = crate::engine::text::json(column.array(), row);
