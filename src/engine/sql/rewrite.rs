@@ -317,6 +317,37 @@ impl Rewriter<'_, '_> {
                 let any = Expr::Nested(Box::new(any.unwrap_or_else(null)));
                 if negated { not(any) } else { any }
             }
+            Expr::Like {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            } => match *pattern {
+                // `LIKE ALL ('a%', '%b')` reads like a call.
+                Expr::Function(function) if function.name.to_string() == "`all`" => {
+                    let like = |pattern| Expr::Like {
+                        negated: false,
+                        any: false,
+                        expr: expr.clone(),
+                        pattern: Box::new(pattern),
+                        escape_char: None,
+                    };
+                    let patterns = arguments(&function).unwrap_or_default().into_iter();
+                    let all = patterns
+                        .map(like)
+                        .reduce(|a, b| binary(a, BinaryOperator::And, b));
+                    let all = Expr::Nested(Box::new(all.unwrap_or_else(null)));
+                    if negated { not(all) } else { all }
+                }
+                pattern => Expr::Like {
+                    negated,
+                    any: false,
+                    expr,
+                    pattern: Box::new(pattern),
+                    escape_char,
+                },
+            },
             Expr::ILike { .. } => return Err(Error::not_supported("ILIKE")),
             Expr::Ceil { expr, .. } => call("ceil", [*expr]),
             Expr::Floor { expr, .. } => call("floor", [*expr]),

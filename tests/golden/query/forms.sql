@@ -54,3 +54,5 @@ from values (1),(2) t(a) select a where a > 1;
 select a from values (3),(1) t(a) order by a;
 select a, count(*) c from values (3),(1),(3) t(a) group by a having count(*) > 0 distribute by a sort by a desc;
 select a from values (3),(1) t(a) cluster by a;
+select 'x' like all ('x%', '%x'), 'xy' like all ('x%', '%x'), 'x' not like any ('y'), 'x' like any ('y', 'x');
+with recursive r(n) as (select 1 union all select n + 1 from r where n < 3) select * from r order by n limit 9;
