@@ -15,6 +15,7 @@ mod sum;
 mod table;
 pub mod text;
 pub mod types;
+mod typing;
 pub mod values;
 
 use std::future::Future;
@@ -148,10 +149,14 @@ impl Engine {
         let failed = |error: DataFusionError| placed(failure::translate(&error, setting.statement));
         let workers = self.workers()?;
         let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
+        let casting = Casting {
+            zone: setting.options.zone,
+            is_strict: setting.options.is_strict,
+        };
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
         let task = workers.spawn(async move {
-            if let Err(error) = produce(parsed, state, &sender).await {
+            if let Err(error) = produce(parsed, state, casting, &sender).await {
                 // Nobody waits for it any more where the receiver is gone.
                 let _ = sender.send(Err(error)).await;
             }
@@ -330,10 +335,20 @@ enum Produced {
 async fn produce(
     statement: EngineStatement,
     mut state: SessionState,
+    casting: Casting,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
 ) -> std::result::Result<(), DataFusionError> {
     let mut begun = false;
-    match stream(statement.clone(), &state, sender, &mut begun, false).await {
+    match stream(
+        statement.clone(),
+        &state,
+        sender,
+        &mut begun,
+        casting,
+        false,
+    )
+    .await
+    {
         Err(error)
             if !begun && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) =>
         {
@@ -343,7 +358,7 @@ async fn produce(
             // Small batches hold little; with one stream the planner would take the hash join all the same.
             options.execution.target_partitions = 2;
             *state.config_mut() = state.config().clone().with_batch_size(1024);
-            stream(statement, &state, sender, &mut begun, true).await
+            stream(statement, &state, sender, &mut begun, casting, true).await
         }
         other => other,
     }
@@ -354,9 +369,11 @@ async fn stream(
     state: &SessionState,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
     begun: &mut bool,
+    casting: Casting,
     is_small: bool,
 ) -> std::result::Result<(), DataFusionError> {
     let mut plan = state.statement_to_plan(statement).await?;
+    plan = typing::typed(plan, casting)?;
     if is_small {
         plan = with_plain_texts(plan)?;
     }
