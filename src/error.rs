@@ -223,6 +223,15 @@ impl Error {
         )
     }
 
+    /// `ODPS-0130181 Window function exception`.
+    pub fn window(detail: impl Into<String>) -> Self {
+        Self::new(
+            ErrorKind::Semantic,
+            "ODPS-0130181:{place}Window function exception - ",
+            detail,
+        )
+    }
+
     /// `ODPS-0130201 View not found`.
     pub fn view_not_found(project: &str, view: &str) -> Self {
         Self::new(

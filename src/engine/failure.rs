@@ -33,9 +33,7 @@ pub fn translate(error: &DataFusionError, text: &str) -> Error {
             Error::syntax(0, lower_first(first_line(&error.to_string())))
         }
         DataFusionError::SchemaError(error, _) => schema(error, text),
-        DataFusionError::NotImplemented(detail) => {
-            Error::semantic(format!("not supported yet: {}", first_line(detail)))
-        }
+        DataFusionError::NotImplemented(detail) => unimplemented(first_line(detail)),
         DataFusionError::Plan(detail) => plan(detail, text),
         DataFusionError::ResourcesExhausted(detail) => {
             Error::execution(format!("out of memory: {}", first_line(detail)))
@@ -44,6 +42,33 @@ pub fn translate(error: &DataFusionError, text: &str) -> Error {
         DataFusionError::Execution(detail) => data(detail),
         _ => data(&message),
     }
+}
+
+/// What the engine has no plan for, by the name it has in SQL.
+fn unimplemented(detail: &str) -> Error {
+    if detail.contains("WindowFunction") {
+        return Error::semantic(
+            "a window function stands in a select list, in ORDER BY or in QUALIFY",
+        );
+    }
+    let names = [
+        ("Exists", "EXISTS as a value"),
+        ("Lambda", "a function as an argument of this function"),
+        ("Interval", "this form of INTERVAL"),
+        ("InSubquery", "IN with a subquery as a value"),
+        (
+            "OuterReferenceColumn",
+            "a subquery that refers to the query around it in this way",
+        ),
+    ];
+    if let Some((_, name)) = names.iter().find(|(theirs, _)| detail.contains(theirs)) {
+        return Error::not_supported(name);
+    }
+    let end = detail.find(['(', '{', '\'', '"']).unwrap_or(detail.len());
+    Error::semantic(format!(
+        "not supported yet: {}",
+        ours(detail[..end].trim_end())
+    ))
 }
 
 /// An error of our own functions and planning, however deep it is wrapped.
@@ -71,7 +96,7 @@ fn own_error(error: &DataFusionError) -> Option<Error> {
 fn named_function(error: &Error) -> Option<String> {
     let message = error.to_string();
     let rest = message.split("function ").nth(1)?;
-    Some(rest.split([' ', ':']).next()?.to_owned())
+    Some(rest.split([' ', ':', ',']).next()?.to_owned())
 }
 
 /// A damaged segment or record that a scan came upon, however deep it is wrapped.
@@ -129,7 +154,9 @@ fn is_physical(name: &str) -> bool {
 /// Where a name stands in the query as a word of its own.
 pub(super) fn place_of(text: &str, name: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
-    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let is_symbol = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let is_word =
+        |c: Option<char>| !is_symbol && c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let mut places = lower.match_indices(name);
     let place = places.find(|(at, _)| {
         !is_word(lower[..*at].chars().next_back())
@@ -169,6 +196,17 @@ fn plan(detail: &str, text: &str) -> Error {
         );
         return placed(Error::semantic(detail), name);
     }
+    if let Some(types) = line
+        .split_once("comparison operation ")
+        .map(|(_, types)| types)
+    {
+        let mut sides = types.split([' ', '=']).filter(|side| !side.is_empty());
+        let left = sides.next().map(type_word).unwrap_or_default();
+        let right = sides.next_back().map(type_word).unwrap_or_default();
+        return Error::semantic(format!(
+            "a comparison cannot be applied to {left} and {right}"
+        ));
+    }
     if line.contains("different number of columns") {
         return Error::set_operation("the queries have different numbers of columns");
     }
@@ -187,10 +225,15 @@ fn plan(detail: &str, text: &str) -> Error {
     if line.contains("HAVING clause references") {
         let column = between("references: ", " must").unwrap_or_default();
         let column = column.split(' ').next().unwrap_or_default();
-        return Error::semantic(format!(
-            "column reference {} should appear in GROUP BY key",
-            plain(column)
-        ));
+        let column = plain(column);
+        let detail = format!("column reference {column} should appear in GROUP BY key");
+        let name = column.rsplit('.').next().unwrap_or_default();
+        return placed(Error::semantic(detail), name);
+    }
+    if let Some(predicate) = between("non-boolean predicate '", "'") {
+        let error = Error::semantic("expect a BOOLEAN expression");
+        let name = plain(&predicate);
+        return placed(error, name.rsplit('.').next().unwrap_or_default());
     }
     if line.contains("non-boolean predicate") || line.contains("must return boolean") {
         return Error::semantic("expect a BOOLEAN expression");
@@ -281,6 +324,22 @@ fn data(detail: &str) -> Error {
     }
     if line.contains("verflow") {
         return Error::overflow(lower_first(line));
+    }
+    if let Some((name, rest)) = line.split_once("Accumulator for (") {
+        let given = type_word(rest.split(" -->").next().unwrap_or_default());
+        return Error::semantic(format!(
+            "function {} cannot match any overloaded functions with ({given})",
+            name.to_lowercase()
+        ));
+    }
+    if line.contains("named_struct requires") {
+        return Error::argument_type("function named_struct needs names and values in turn");
+    }
+    if line.contains("annot access field") || line.contains("cannot be accessed") {
+        return Error::semantic("a field is read from what is no STRUCT");
+    }
+    if line.contains("offset type") {
+        return Error::overflow("an array is too long");
     }
     if let Some((value, rest)) = line
         .split_once("Cannot cast string '")

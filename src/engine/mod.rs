@@ -10,6 +10,8 @@ mod files;
 pub mod function;
 mod options;
 mod planner;
+mod recursion;
+mod relations;
 mod sql;
 mod sum;
 mod table;
@@ -149,14 +151,17 @@ impl Engine {
         let failed = |error: DataFusionError| placed(failure::translate(&error, setting.statement));
         let workers = self.workers()?;
         let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
-        let casting = Casting {
-            zone: setting.options.zone,
-            is_strict: setting.options.is_strict,
+        let limits = Limits {
+            casting: Casting {
+                zone: setting.options.zone,
+                is_strict: setting.options.is_strict,
+            },
+            recursions: setting.options.recursions_max,
         };
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
         let task = workers.spawn(async move {
-            if let Err(error) = produce(parsed, state, casting, &sender).await {
+            if let Err(error) = produce(parsed, state, limits, &sender).await {
                 // Nobody waits for it any more where the receiver is gone.
                 let _ = sender.send(Err(error)).await;
             }
@@ -329,26 +334,24 @@ enum Produced {
     Rows(RecordBatch),
 }
 
-/// Plans and runs a query, giving its schema, then its rows, until the receiver is gone.
-/// Plans and runs a query. Where memory does not suffice it is run once more in the way that needs least:
+/// What planning and running a query depend on besides its tables.
+#[derive(Clone, Copy)]
+struct Limits {
+    casting: Casting,
+    /// Most rounds of a recursive WITH.
+    recursions: usize,
+}
+
+/// Plans and runs a query, giving its schema, then its rows, until the receiver is gone. Where memory does not suffice it is run once more in the way that needs least:
 /// with joins that can go to disk, which a hash join cannot, and in small batches.
 async fn produce(
     statement: EngineStatement,
     mut state: SessionState,
-    casting: Casting,
+    limits: Limits,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
 ) -> std::result::Result<(), DataFusionError> {
     let mut begun = false;
-    match stream(
-        statement.clone(),
-        &state,
-        sender,
-        &mut begun,
-        casting,
-        false,
-    )
-    .await
-    {
+    match stream(statement.clone(), &state, sender, &mut begun, limits, false).await {
         Err(error)
             if !begun && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) =>
         {
@@ -358,7 +361,7 @@ async fn produce(
             // Small batches hold little; with one stream the planner would take the hash join all the same.
             options.execution.target_partitions = 2;
             *state.config_mut() = state.config().clone().with_batch_size(1024);
-            stream(statement, &state, sender, &mut begun, casting, true).await
+            stream(statement, &state, sender, &mut begun, limits, true).await
         }
         other => other,
     }
@@ -369,15 +372,16 @@ async fn stream(
     state: &SessionState,
     sender: &Sender<std::result::Result<Produced, DataFusionError>>,
     begun: &mut bool,
-    casting: Casting,
+    limits: Limits,
     is_small: bool,
 ) -> std::result::Result<(), DataFusionError> {
     let mut plan = state.statement_to_plan(statement).await?;
-    plan = typing::typed(plan, casting)?;
+    plan = typing::typed(plan, limits.casting)?;
     if is_small {
         plan = with_plain_texts(plan)?;
     }
     let plan = state.create_physical_plan(&plan).await?;
+    let plan = recursion::bounded(plan, limits.recursions)?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut next = stream.next().await.transpose()?;
     *begun = true;
@@ -450,11 +454,11 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, consumers)))
         .build_arc()
         .map_err(|error| Error::internal(error.strip_backtrace()))?;
-    let planner = Arc::new(planner::OdpsPlanner {
+    let operators = planner::OperatorPlanner {
         casting: key.casting,
-    });
+    };
     let mut planners: Vec<Arc<dyn datafusion::logical_expr::planner::ExprPlanner>> =
-        vec![Arc::clone(&planner) as _];
+        vec![Arc::new(operators)];
     planners.extend(SessionStateDefaults::default_expr_planners());
     let builder = SessionStateBuilder::new()
         .with_config(config)
@@ -462,7 +466,7 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         .with_file_formats(SessionStateDefaults::default_file_formats())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .with_expr_planners(planners)
-        .with_relation_planners(vec![planner as _]);
+        .with_relation_planners(vec![Arc::new(relations::RelationsPlanner)]);
     Ok(function::register(builder, key.casting).build())
 }
 

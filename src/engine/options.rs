@@ -20,6 +20,8 @@ pub struct Options {
     pub is_strict: bool,
     /// `odps.sql.hive.compatible`.
     pub is_hive: bool,
+    /// `odps.sql.rcte.max.iterate.num`: most rounds of a recursive WITH.
+    pub recursions_max: usize,
     /// `odpsh.query.memory`, in bytes: what a query may hold before it goes to disk.
     pub memory_bytes: usize,
 }

@@ -1,41 +1,27 @@
-//! How the engine plans what is MaxCompute's own: operators by the types of their operands, and lateral
-//! views.
+//! How the engine plans operators: by the types of their operands.
 
 use datafusion::arrow::datatypes::DataType as ArrowType;
-use datafusion::common::{
-    Column, DFSchema, DataFusionError, JoinType, NullEquality, NullHandling, ScalarValue,
-    UnnestOptions,
-};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::error::Result as EngineResult;
-use datafusion::functions::core::expr_ext::FieldAccessor;
-use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannedRelation, PlannerResult, RawBinaryExpr, RelationPlanner,
-    RelationPlannerContext, RelationPlanning,
-};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder,
-    Operator as PlainOperator, cast as engine_cast, col,
+    BinaryExpr, Expr, ExprSchemable, Operator as PlainOperator, cast as engine_cast,
 };
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    NullInclusion, ObjectNamePart, TableFactor,
-};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::Casting;
 use super::failure::external;
-use super::function::{Operator, Output, cast_expr, operator, plan_table_function};
-use super::sql::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
+use super::function::{Operator, cast_expr, operator};
 use super::types::arrow_type_name;
 use crate::error::Error;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct OdpsPlanner {
+pub(super) struct OperatorPlanner {
     pub casting: Casting,
 }
 
-impl ExprPlanner for OdpsPlanner {
+impl ExprPlanner for OperatorPlanner {
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
@@ -114,6 +100,28 @@ fn is_moment(given: &ArrowType) -> bool {
 
 fn is_number(given: &ArrowType) -> bool {
     given.is_numeric() || given.is_decimal()
+}
+
+/// A division of constants by zero is refused before anything runs.
+fn refuse_zero(left: &Expr, right: &Expr) -> EngineResult<()> {
+    let number = |expr: &Expr| match expr {
+        Expr::Literal(value, _) => match value.cast_to(&ArrowType::Float64) {
+            Ok(ScalarValue::Float64(number)) => number,
+            _ => None,
+        },
+        _ => None,
+    };
+    let (Some(left), Some(0.0)) = (number(left), number(right)) else {
+        return Ok(());
+    };
+    let result = match left {
+        0.0 => "NaN",
+        _ => "overflow",
+    };
+    Err(external(Error::semantic(format!(
+        "encounter runtime exception while evaluating function /, detailed message: DIVIDE func result \
+         {result}, two params are {left:.6} and 0.000000"
+    ))))
 }
 
 /// The operands of a binary operator with their types.
@@ -258,6 +266,7 @@ impl Operands {
     }
 
     fn quotient(&self) -> EngineResult<Expr> {
+        refuse_zero(&self.left.0, &self.right.0)?;
         let operands = self.as_numbers("/")?;
         if operands.has_decimal() {
             let (left, _, right, _) = operands.as_decimals();
@@ -330,156 +339,4 @@ impl Operands {
             text(&self.right),
         )
     }
-}
-
-impl RelationPlanner for OdpsPlanner {
-    fn plan_relation(
-        &self,
-        relation: TableFactor,
-        context: &mut dyn RelationPlannerContext,
-    ) -> EngineResult<RelationPlanning> {
-        let relation = match relation {
-            TableFactor::Unpivot { table, name, .. }
-                if [EXCEPT_ALL_MARK, INTERSECT_ALL_MARK].contains(&name.value.as_str()) =>
-            {
-                return counted_set_operation(*table, name.value == EXCEPT_ALL_MARK, context);
-            }
-            other => other,
-        };
-        let TableFactor::Unpivot {
-            table,
-            value: SqlExpr::Function(function),
-            name,
-            columns,
-            null_inclusion,
-            ..
-        } = relation
-        else {
-            return Ok(RelationPlanning::Original(Box::new(relation)));
-        };
-        let view = name
-            .value
-            .trim_start_matches(LATERAL_MARK)
-            .trim_matches('`')
-            .to_owned();
-        let inner = context.plan(*table)?;
-        let schema = inner.schema().clone();
-        let called = match function.name.0.last() {
-            Some(ObjectNamePart::Identifier(ident)) => ident.value.clone(),
-            _ => String::new(),
-        };
-        let mut arguments = Vec::new();
-        if let FunctionArguments::List(list) = function.args {
-            for argument in list.args {
-                let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else {
-                    return Err(external(Error::semantic(format!(
-                        "function {called} takes plain arguments"
-                    ))));
-                };
-                arguments.push(context.sql_to_expr(argument, &schema)?);
-            }
-        }
-        let outputs = {
-            let provider = context.context_provider();
-            let scalar = |name: &str| provider.get_function_meta(name);
-            plan_table_function(&called, arguments, &schema, &scalar).map_err(external)?
-        };
-        if !columns.is_empty() && columns.len() != outputs.len() {
-            return Err(external(Error::semantic(format!(
-                "function {called} makes {} columns, {} names are given",
-                outputs.len(),
-                columns.len()
-            ))));
-        }
-        let made = |number: usize| format!("__made{number}");
-        let kept: Vec<Expr> = schema.iter().map(Expr::from).collect();
-        let mut selected = kept.clone();
-        let mut lists = Vec::new();
-        for (number, output) in outputs.iter().enumerate() {
-            selected.push(output.expr.clone().alias(made(number)));
-            if output.is_list {
-                lists.push(Column::from_name(made(number)));
-            }
-        }
-        let mut plan = LogicalPlanBuilder::from(inner).project(selected)?;
-        if !lists.is_empty() {
-            let null_handling = match null_inclusion {
-                Some(NullInclusion::IncludeNulls) => NullHandling::PreserveAndExpandEmpty,
-                _ => NullHandling::Drop,
-            };
-            let options = UnnestOptions {
-                null_handling,
-                recursions: Vec::new(),
-            };
-            plan = plan.unnest_columns_with_options(lists, options)?;
-        }
-        let mut shown = kept;
-        for (number, Output { name, field, .. }) in outputs.into_iter().enumerate() {
-            let alias = columns.get(number).and_then(|column| column.alias.as_ref());
-            let name = alias.map_or(name, |alias| alias.value.clone());
-            let value = col(made(number));
-            let value = match field {
-                Some(field) => value.field(field),
-                None => value,
-            };
-            shown.push(value.alias_qualified(Some(view.as_str()), name));
-        }
-        let plan = plan.project(shown)?.build()?;
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
-            plan, None,
-        ))))
-    }
-}
-
-/// EXCEPT ALL and INTERSECT ALL: the nth of equal rows on the left meets the nth on the right.
-fn counted_set_operation(
-    both: TableFactor,
-    is_except: bool,
-    context: &mut dyn RelationPlannerContext,
-) -> EngineResult<RelationPlanning> {
-    let TableFactor::NestedJoin {
-        table_with_joins, ..
-    } = both
-    else {
-        return Err(external(Error::internal("a set operation has two sides")));
-    };
-    let Some(join) = table_with_joins.joins.into_iter().next() else {
-        return Err(external(Error::internal("a set operation has two sides")));
-    };
-    let left = context.plan(table_with_joins.relation)?;
-    let right = context.plan(join.relation)?;
-    if left.schema().fields().len() != right.schema().fields().len() {
-        return Err(external(Error::set_operation(
-            "the queries have different numbers of columns",
-        )));
-    }
-    let kept: Vec<Expr> = left.schema().iter().map(Expr::from).collect();
-    let numbered = |plan: LogicalPlan, name: &str| -> EngineResult<(LogicalPlan, Vec<Column>)> {
-        let mut columns = plan.schema().columns();
-        let partition: Vec<Expr> = columns.iter().cloned().map(Expr::Column).collect();
-        let number = row_number().partition_by(partition).build()?.alias(name);
-        let plan = LogicalPlanBuilder::from(plan).window([number])?.build()?;
-        columns.push(Column::from_name(name));
-        Ok((plan, columns))
-    };
-    let (left, left_columns) = numbered(left, "__nth_left")?;
-    let (right, right_columns) = numbered(right, "__nth_right")?;
-    let kind = if is_except {
-        JoinType::LeftAnti
-    } else {
-        JoinType::LeftSemi
-    };
-    let plan = LogicalPlanBuilder::from(left)
-        .join_detailed(
-            right,
-            kind,
-            (left_columns, right_columns),
-            None,
-            NullEquality::NullEqualsNull,
-        )?
-        .project(kept)?
-        .build()?;
-    Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
-        plan, None,
-    ))))
 }

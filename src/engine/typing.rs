@@ -1,14 +1,17 @@
 //! What MaxCompute says of types where the engine is more generous, on the plan before it is optimised:
-//! a list of IN with numbers and texts is compared as DOUBLE, and the branches of a CASE or of a UNION have
-//! to be of one kind. Manual page: "Type conversions".
+//! numbers and texts are compared as DOUBLE by IN too, the branches of a CASE or of a UNION have to be of one
+//! kind, conditions are BOOLEAN, and aggregates take what they are documented to take. Manual page: "Type
+//! conversions".
 
 use datafusion::arrow::datatypes::DataType as ArrowType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::expr::InList;
+use std::sync::Arc;
+
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::logical_expr::expr::{Case, InList, InSubquery};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
 use super::cast::Casting;
 use super::failure::external;
@@ -53,7 +56,71 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
             let list = InList::new(Box::new(double(*expr)), list, negated);
             Ok(Transformed::yes(Expr::InList(list)))
         }
+        Expr::InSubquery(InSubquery {
+            expr,
+            mut subquery,
+            negated,
+        }) => {
+            let inner = subquery.subquery.schema();
+            let given = inner.fields().first().map(|field| field.data_type());
+            let is_mixed = inner.fields().len() == 1
+                && given.is_some_and(|given| {
+                    (is_text(given) && is(&expr, &is_number))
+                        || (is_number(given) && is(&expr, &is_text))
+                });
+            if !is_mixed {
+                let same = InSubquery::new(expr, subquery, negated);
+                return Ok(Transformed::no(Expr::InSubquery(same)));
+            }
+            let column = Expr::Column(inner.columns().swap_remove(0));
+            let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+                .project([cast_expr(column, "double", casting).alias("__double")])?
+                .build()?;
+            subquery.subquery = Arc::new(plan);
+            let expr = Box::new(cast_expr(*expr, "double", casting));
+            let mixed = InSubquery::new(expr, subquery, negated);
+            Ok(Transformed::yes(Expr::InSubquery(mixed)))
+        }
+        Expr::Like(like) => {
+            for side in [&like.expr, &like.pattern] {
+                if !is(side, &|given| is_text(given) || given.is_null()) {
+                    return Err(unmatched("like", [&*like.expr, &*like.pattern], schema));
+                }
+            }
+            Ok(Transformed::no(Expr::Like(like)))
+        }
+        Expr::ScalarFunction(call) if call.name() == "rlike" => {
+            let is_fit = |side| is(side, &|given| is_text(given) || given.is_null());
+            if !call.args.iter().all(is_fit) {
+                return Err(unmatched("rlike", &call.args, schema));
+            }
+            Ok(Transformed::no(Expr::ScalarFunction(call)))
+        }
+        Expr::ScalarFunction(mut call) if call.name() == "make_array" => {
+            let mixed = call.args.iter().any(|item| is(item, &is_text))
+                && call.args.iter().any(|item| is(item, &is_number));
+            if !mixed {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            }
+            let items = call.args.into_iter();
+            call.args = items
+                .map(|item| cast_expr(item, "string", casting))
+                .collect();
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
+        }
+        Expr::AggregateFunction(call) if ["max", "min"].contains(&call.func.name()) => {
+            let is_unfit = |given: &ArrowType| *given == ArrowType::Boolean || given.is_nested();
+            if call.params.args.iter().any(|value| is(value, &is_unfit)) {
+                return Err(unmatched(call.func.name(), &call.params.args, schema));
+            }
+            Ok(Transformed::no(Expr::AggregateFunction(call)))
+        }
         Expr::Case(case) => {
+            let is_condition = |given: &ArrowType| *given == ArrowType::Boolean || given.is_null();
+            let mut conditions = case.when_then_expr.iter().map(|(when, _)| when);
+            if case.expr.is_none() && !conditions.all(|when| is(when, &is_condition)) {
+                return Err(external(Error::semantic("expect a BOOLEAN expression")));
+            }
             let branches = case.when_then_expr.iter().map(|(_, then)| then);
             let types = branches
                 .chain(&case.else_expr)
@@ -63,10 +130,52 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
                     "the branches of CASE have types {a} and {b}"
                 ))));
             }
-            Ok(Transformed::no(Expr::Case(case)))
+            Ok(as_texts(case, &is, casting))
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// A CASE of which a branch is a text gives texts.
+fn as_texts(
+    mut case: Case,
+    is: &impl Fn(&Expr, &dyn Fn(&ArrowType) -> bool) -> bool,
+    casting: Casting,
+) -> Transformed<Expr> {
+    let is_text = |given: &ArrowType| given.is_string();
+    let is_plain = |given: &ArrowType| {
+        given.is_numeric()
+            || given.is_decimal()
+            || matches!(given, ArrowType::Date32 | ArrowType::Timestamp(..))
+    };
+    let thens = case.when_then_expr.iter_mut().map(|(_, then)| then);
+    let branches: Vec<&mut Box<Expr>> = thens.chain(&mut case.else_expr).collect();
+    let has_text = branches.iter().any(|branch| is(branch, &is_text));
+    let mut is_changed = false;
+    for branch in branches {
+        if has_text && is(branch, &is_plain) {
+            let given = std::mem::take(&mut **branch);
+            **branch = cast_expr(given, "string", casting);
+            is_changed = true;
+        }
+    }
+    Transformed::new_transformed(Expr::Case(case), is_changed)
+}
+
+fn unmatched<'a>(
+    name: &str,
+    arguments: impl IntoIterator<Item = &'a Expr>,
+    schema: &DFSchema,
+) -> DataFusionError {
+    let types = arguments.into_iter().map(|argument| {
+        let given = argument.get_type(schema).unwrap_or(ArrowType::Null);
+        arrow_type_name(&given)
+    });
+    let types: Vec<String> = types.collect();
+    external(Error::semantic(format!(
+        "function {name} cannot match any overloaded functions with ({})",
+        types.join(",")
+    )))
 }
 
 /// Two types of different kinds: a time and a number, or a truth value and anything else.
@@ -90,7 +199,7 @@ fn mismatch(types: impl Iterator<Item = ArrowType>) -> Option<(String, String)> 
     None
 }
 
-fn check_union(inputs: &[std::sync::Arc<LogicalPlan>]) -> EngineResult<()> {
+fn check_union(inputs: &[Arc<LogicalPlan>]) -> EngineResult<()> {
     let width = inputs
         .iter()
         .map(|input| input.schema().fields().len())

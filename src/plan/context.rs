@@ -17,8 +17,13 @@ use crate::ids::{PartitionId, TableId};
 use crate::store::{Batch, Key, Store, Warehouse};
 use crate::timemachine::Window;
 
+/// Most rounds of a recursive WITH where no setting says otherwise.
+const RECURSIONS_MAX: usize = 10;
+
 /// What a query may hold in memory before it goes to disk: `512m`, `4g`.
 pub const MEMORY_KEY: &str = "odpsh.query.memory";
+/// `true`: UPDATE, DELETE and MERGE change tables that are not transactional too.
+pub const UPDATE_ANY_KEY: &str = "odpsh.update.any.table";
 
 /// Reads `512m`, `4g`, `1048576` as bytes, at least 16 MB.
 pub fn parse_size(text: &str) -> Option<usize> {
@@ -124,6 +129,9 @@ impl<'a> Context<'a> {
             is_strict: flag("odps.sql.udf.strict.mode", true)
                 && flag("odps.function.strictmode", true),
             is_hive: flag("odps.sql.hive.compatible", false),
+            recursions_max: value("odps.sql.rcte.max.iterate.num")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(RECURSIONS_MAX),
             memory_bytes: value(MEMORY_KEY)
                 .and_then(|text| parse_size(text))
                 .unwrap_or(self.memory_bytes),

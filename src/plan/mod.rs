@@ -5,7 +5,7 @@
 mod context;
 mod resolve;
 
-pub use context::{Context, MEMORY_KEY, parse_size};
+pub use context::{Context, MEMORY_KEY, UPDATE_ANY_KEY, parse_size};
 pub use resolve::{Target, full_values, matches_values, partial_values, spec_text, wrong_count};
 
 use resolve::{
@@ -416,11 +416,10 @@ fn clone_table(cx: &Context<'_>, clone: CloneTable) -> Result<Plan> {
 
 /// A table whose rows may be changed one by one.
 fn transactional(cx: &Context<'_>, name: &crate::ast::ObjectName) -> Result<Target> {
-    const SWITCH: &str = "odpsh.update.any.table";
     let target = require_table(cx, name)?;
     let allows_all = cx
         .settings
-        .get(SWITCH)
+        .get(UPDATE_ANY_KEY)
         .is_some_and(|value| value.eq_ignore_ascii_case("true"));
     if target.table.is_transactional() || allows_all {
         return Ok(target);

@@ -5,15 +5,20 @@ use datafusion::arrow::datatypes::{DataType as ArrowType, TimestampMillisecondTy
 
 use super::array::{ELEMENT, MAP, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
+use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
     ELEMENT,
     MAP,
     POSITIONS,
+    MAP_OF,
+    MULTIMAP_OF,
+    COUNTS_OF,
+    HISTOGRAM_OF,
     function("__moment", "__moment", "the statement's time", &[Kind::Int], 0, Gives::Datetime, moment),
     function("__split_plain", "__split_plain", "a text split by a separator", &[Kind::Text, Kind::Text], 0, Gives::Texts, split_plain),
     function("__number", "__number", "a number as it is, a text as DOUBLE", &[Kind::Any], 0, Gives::Of(number_type), number),
@@ -31,10 +36,8 @@ fn number_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     } else if given.is_string() {
         Ok(ArrowType::Float64)
     } else {
-        let name = crate::engine::types::arrow_type_name(given);
-        Err(Error::semantic(format!(
-            "the function cannot match any overloaded functions with ({name})"
-        )))
+        // The aggregate refuses it by its own name.
+        Ok(given.clone())
     }
 }
 

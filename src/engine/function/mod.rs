@@ -8,6 +8,8 @@ mod convert;
 mod datetime;
 mod encoding;
 mod format;
+mod from_json;
+mod gathered;
 mod internal;
 mod json;
 mod math;
@@ -94,6 +96,7 @@ pub(super) fn register(builder: SessionStateBuilder, casting: Casting) -> Sessio
         ours.map(|function| Arc::new(ScalarUDF::from(RowFunction::new(function, casting)))),
     );
     scalars.push(convert::cast_function(casting));
+    scalars.push(from_json::from_json_function(casting));
     scalars.extend(operator::functions());
     let aggregates: Vec<Arc<AggregateUDF>> = native::aggregates();
     builder

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum, PrimitiveArray, Scalar};
 use datafusion::arrow::compute::kernels::numeric;
-use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, i256};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Decimal128Type, Float64Type, Int64Type, i256,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as EngineResult;
@@ -130,6 +132,12 @@ impl ScalarUDFImpl for OperatorFunction {
                 decimals(self.operator, left, right, args.return_field.data_type())?
             }
         };
+        // The lowest number of 64 bits is no BIGINT.
+        if let Some(numbers) = result.as_primitive_opt::<Int64Type>()
+            && numbers.iter().flatten().any(|number| number == i64::MIN)
+        {
+            return Err(failed(ArrowError::ArithmeticOverflow(String::new())));
+        }
         Ok(if is_constant {
             ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
         } else {

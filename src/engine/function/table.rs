@@ -17,6 +17,7 @@ pub(super) const FUNCTIONS: &[Described] = &[
     Described { name: "posexplode", usage: "posexplode(array value)", summary: "Makes a row of each item of an array, with its position from 0." },
     Described { name: "stack", usage: "stack(int n, value1[, value2, ...])", summary: "Arranges values in n rows." },
     Described { name: "trans_array", usage: "trans_array(int keys, string separator, key1, ..., column1, ...)", summary: "Splits the columns by a separator and makes a row of each piece, repeating the keys." },
+    Described { name: "trans_cols", usage: "trans_cols(int keys, key1, ..., column1, ...)", summary: "Makes a row of each column, with its number from 1, repeating the keys." },
 ];
 
 /// Whether a name is that of a table function.
@@ -145,6 +146,38 @@ pub(in crate::engine) fn plan_table_function(
                 ))
             };
             (0..width).map(column).collect()
+        }
+        "trans_cols" => {
+            if count < 3 {
+                return wrong(count);
+            }
+            let keys = constant(&arguments.remove(0))?;
+            if keys >= arguments.len() {
+                return wrong(count);
+            }
+            let values = arguments.split_off(keys);
+            let numbers = (1..=values.len() as i64).map(lit).collect();
+            let mut columns = vec![list("idx", call("make_array", numbers)?)];
+            columns.extend(
+                arguments
+                    .into_iter()
+                    .enumerate()
+                    .map(|(number, expr)| Output {
+                        name: format!("col{number}"),
+                        expr,
+                        is_list: false,
+                        field: None,
+                    }),
+            );
+            let types = values.iter().map(type_of).collect::<Result<Vec<_>>>()?;
+            let is_mixed = types.iter().any(|given| *given != types[0]);
+            let texts = values.into_iter().map(|value| match is_mixed {
+                true => call("cast", vec![value, lit("string")]),
+                false => Ok(value),
+            });
+            let values = texts.collect::<Result<Vec<_>>>()?;
+            columns.push(list(&format!("col{keys}"), call("make_array", values)?));
+            Ok(columns)
         }
         "trans_array" => {
             if count < 4 {

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::call::{binary, call, number, text};
+use super::build::{binary, call, number, text};
 
 /// Marks a message that is ours.
 pub(super) const REFUSED: &str = "odps: ";
@@ -95,6 +95,10 @@ impl Dialect for OdpsDialect {
         true
     }
 
+    fn supports_table_sample_before_alias(&self) -> bool {
+        true
+    }
+
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let next = &parser.peek_nth_token_ref(1).token;
         match &parser.peek_token_ref().token {
@@ -115,6 +119,11 @@ impl Dialect for OdpsDialect {
                     let expr = Box::new(Expr::Nested(Box::new(expr)));
                     binary(Expr::UnaryOp { op, expr }, BinaryOperator::Minus, number(1))
                 }))
+            }
+            // `::f` is the builtin function, and there are no others.
+            Token::DoubleColon => {
+                parser.next_token();
+                Some(parser.parse_prefix())
             }
             Token::AtSign => Some(refuse(parser, "variables, @name, are not supported yet")),
             Token::Word(word) if word.quote_style.is_none() => {

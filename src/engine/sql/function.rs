@@ -3,12 +3,16 @@
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart,
-    Spanned, Value,
+    Spanned, Value, WindowType,
 };
 
 use super::Rewriting;
-use super::call::{arguments, binary, call, case, literal_text, null, number, order_by, text};
+use super::build::{
+    arguments, binary, call, case, in_bucket, literal_number, literal_text, null, number, order_by,
+    text,
+};
 use super::dialect::CAST;
+use super::lambda::rewrite_higher;
 use super::tokens::offset;
 use super::window::default_frame_of;
 use crate::error::{Error, Result};
@@ -32,6 +36,13 @@ pub(super) fn rewrite_call(
             function.name
         ))
         .at(at));
+    }
+    if let Some(WindowType::WindowSpec(spec)) = &function.over
+        && is_distinct(&function)
+        && !spec.order_by.is_empty()
+    {
+        let detail = format!("function {name} with DISTINCT takes no ORDER BY in OVER");
+        return Err(Error::window(detail).at(at));
     }
     default_frame_of(&mut function);
     let given = arguments(&function);
@@ -159,11 +170,7 @@ pub(super) fn rewrite_call(
         "collect_list" | "collect_set" => {
             needs(1..=1)?;
             let value = next();
-            let known = Expr::IsNotNull(Box::new(value));
-            function.filter = Some(Box::new(match function.filter.take() {
-                Some(filter) => binary(*filter, BinaryOperator::And, known),
-                None => known,
-            }));
+            only_where(&mut function, Expr::IsNotNull(Box::new(value)));
             if name == "collect_set"
                 && let FunctionArguments::List(list) = &mut function.args
             {
@@ -181,11 +188,7 @@ pub(super) fn rewrite_call(
             } else {
                 (second, first)
             };
-            let known = Expr::IsNotNull(Box::new(key.clone()));
-            function.filter = Some(Box::new(match function.filter.take() {
-                Some(filter) => binary(*filter, BinaryOperator::And, known),
-                None => known,
-            }));
+            only_where(&mut function, Expr::IsNotNull(Box::new(key.clone())));
             set_arguments(&mut function, vec![value]);
             if let FunctionArguments::List(list) = &mut function.args {
                 let order = order_by(key, name.contains("min"));
@@ -225,6 +228,12 @@ pub(super) fn rewrite_call(
                 _ => None,
             };
             match list {
+                Some(list) if list.is_empty() => {
+                    return Err(Error::argument_value(format!(
+                        "function {name}: the array of shares is empty"
+                    ))
+                    .at(at));
+                }
                 Some(list) => {
                     let each = list.into_iter().map(|share| {
                         let mut one = function.clone();
@@ -238,6 +247,106 @@ pub(super) fn rewrite_call(
                     Expr::Function(function)
                 }
             }
+        }
+        "map_agg" | "multimap_agg" => {
+            needs(2..=2)?;
+            let (key, value) = (next(), next());
+            let entry = call(
+                "named_struct",
+                [text("key"), key.clone(), text("value"), value],
+            );
+            only_where(&mut function, Expr::IsNotNull(Box::new(key)));
+            set_arguments(&mut function, vec![entry]);
+            rename(&mut function, "array_agg");
+            let whole = match name.as_str() {
+                "map_agg" => "__map_of",
+                _ => "__multimap_of",
+            };
+            call(whole, [Expr::Function(function)])
+        }
+        "map_union" => {
+            needs(1..=1)?;
+            let map = next();
+            only_where(&mut function, Expr::IsNotNull(Box::new(map.clone())));
+            set_arguments(&mut function, vec![call("map_entries", [map])]);
+            rename(&mut function, "array_agg");
+            call("__map_of", [call("flatten", [Expr::Function(function)])])
+        }
+        "histogram" => {
+            needs(1..=1)?;
+            let value = next();
+            only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            set_arguments(&mut function, vec![value]);
+            rename(&mut function, "array_agg");
+            call("__counts_of", [Expr::Function(function)])
+        }
+        "numeric_histogram" => {
+            needs(2..=2)?;
+            let (buckets, value) = (next(), next());
+            let value = call(CAST, [value, text("double")]);
+            only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            set_arguments(&mut function, vec![value]);
+            rename(&mut function, "array_agg");
+            call("__histogram_of", [Expr::Function(function), buckets])
+        }
+        "grouping_id" if count > 0 => {
+            // The bits of GROUPING of each, the first the highest.
+            let bit = |value: Expr| {
+                let mut one = function.clone();
+                set_arguments(&mut one, vec![value]);
+                rename(&mut one, "grouping");
+                call(CAST, [Expr::Function(one), text("bigint")])
+            };
+            let bits = taken.map(bit).reduce(|high, low| {
+                let shifted = binary(high, BinaryOperator::Multiply, number(2));
+                binary(shifted, BinaryOperator::Plus, low)
+            });
+            Expr::Nested(Box::new(bits.unwrap_or_else(null)))
+        }
+        "cluster_sample" if function.over.is_some() => {
+            needs(1..=2)?;
+            // A random row of every n; of m of n parts where m is given.
+            let (parts, kept) = (next(), taken.next().unwrap_or_else(|| number(1)));
+            if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+                if !spec.order_by.is_empty() {
+                    return Err(Error::semantic(
+                        "function cluster_sample takes no ORDER BY in OVER",
+                    )
+                    .at(at));
+                }
+                spec.order_by = vec![order_by(call("rand", []), true)];
+                spec.window_frame = None;
+            }
+            set_arguments(&mut function, vec![parts]);
+            rename(&mut function, "ntile");
+            let part = call(CAST, [Expr::Function(function), text("bigint")]);
+            binary(part, BinaryOperator::LtEq, kept)
+        }
+        "sample" if count > 1 => {
+            let (parts, part) = (next(), next());
+            let values: Vec<Expr> = taken.collect();
+            let place = (!values.is_empty()).then(|| call("hash", values));
+            in_bucket(place, [parts, part])
+        }
+        "field" => {
+            needs(2..=2)?;
+            call("get_field", taken)
+        }
+        "unique_id" => {
+            needs(0..=0)?;
+            call("uuid", [])
+        }
+        "lag" | "lead" if matches!(given.as_deref(), Some([_, offset, ..]) if literal_number(offset).is_some_and(|n| n <= 0.0)) =>
+        {
+            return Err(Error::argument_value(format!(
+                "function {name}: the offset is a constant above 0"
+            ))
+            .at(at));
+        }
+        "max" | "min" | "count" | "any_value" | "approx_distinct"
+            if has_no_arguments(&function) =>
+        {
+            return Err(Error::argument_count(&name, 0).at(at));
         }
         "first_value" | "last_value" | "nth_value" if function.over.is_some() => {
             // The last argument may say that NULLs are left out.
@@ -261,12 +370,15 @@ pub(super) fn rewrite_call(
                 .flat_map(|(number, value)| [text(&format!("col{}", number + 1)), value]);
             call("named_struct", fields)
         }
-        _ => {
-            if let Some((_, planned)) = NAMES.iter().find(|(ours, _)| *ours == name) {
-                rename(&mut function, planned);
+        _ => match rewrite_higher(&name, given.as_deref().unwrap_or_default()) {
+            Some(made) => made.map_err(|error| error.at(at))?,
+            None => {
+                if let Some((_, planned)) = NAMES.iter().find(|(ours, _)| *ours == name) {
+                    rename(&mut function, planned);
+                }
+                Expr::Function(function)
             }
-            Expr::Function(function)
-        }
+        },
     };
     *place = match made {
         // Kept together where it stands inside an operator.
@@ -305,6 +417,18 @@ const NAMES: &[(&str, &str)] = &[
 
 fn is_distinct(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
+}
+
+/// Leaves out the rows of which `known` is not true.
+fn only_where(function: &mut Function, known: Expr) {
+    function.filter = Some(Box::new(match function.filter.take() {
+        Some(filter) => binary(*filter, BinaryOperator::And, known),
+        None => known,
+    }));
+}
+
+fn has_no_arguments(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list) if list.args.is_empty())
 }
 
 fn set_arguments(function: &mut Function, arguments: Vec<Expr>) {

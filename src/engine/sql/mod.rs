@@ -1,9 +1,10 @@
 //! MaxCompute's SQL for the planner: our tokens, a dialect of DataFusion's parser, one pass over the
 //! parsed query.
 
-mod call;
+pub(super) mod build;
 mod dialect;
 mod function;
+mod lambda;
 mod relation;
 mod rewrite;
 mod tokens;

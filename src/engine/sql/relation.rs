@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetQuantifier, TableAlias, TableFactor, TableWithJoins, Values, WildcardAdditionalOptions,
 };
 
-use super::call::{lower, null};
+use super::build::{lower, null};
 use crate::engine::function::is_table_function;
 use crate::error::{Error, Result};
 

@@ -3,13 +3,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, GroupByExpr, GroupByWithModifier, Ident, ObjectName,
-    ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind, Query, Select,
-    SelectItem, SetExpr, Spanned, Subscript, TableFactor, TrimWhereField, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, DateTimeField, Expr, GroupByExpr, GroupByWithModifier, Ident,
+    Interval, ObjectName, ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind,
+    PivotValueSource, Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor,
+    TrimWhereField, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::call::{arguments, binary, call, lower, not, null, number, order_by, text};
+use super::build::{
+    arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
+};
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
 use super::relation::{
@@ -218,15 +220,11 @@ impl Rewriter<'_, '_> {
         let alias = match factor {
             TableFactor::Table {
                 alias,
-                sample,
                 version,
                 with_hints,
                 partitions,
                 ..
             } => {
-                if sample.is_some() {
-                    return Err(Error::not_supported("TABLESAMPLE"));
-                }
                 if version.is_some() {
                     return Err(Error::not_supported("VERSION AS OF in a query"));
                 }
@@ -235,13 +233,8 @@ impl Rewriter<'_, '_> {
                 }
                 alias
             }
-            TableFactor::Derived { alias, sample, .. } => {
-                if sample.is_some() {
-                    return Err(Error::not_supported("TABLESAMPLE"));
-                }
-                alias
-            }
-            TableFactor::NestedJoin { alias, .. }
+            TableFactor::Derived { alias, .. }
+            | TableFactor::NestedJoin { alias, .. }
             | TableFactor::UNNEST { alias, .. }
             | TableFactor::Function { alias, .. }
             | TableFactor::TableFunction { alias, .. } => alias,
@@ -251,8 +244,16 @@ impl Rewriter<'_, '_> {
             {
                 return Ok(());
             }
-            TableFactor::Pivot { .. } => return Err(Error::not_supported("PIVOT")),
-            TableFactor::Unpivot { .. } => return Err(Error::not_supported("UNPIVOT")),
+            TableFactor::Pivot {
+                alias,
+                value_source: PivotValueSource::List(_),
+                default_on_null: None,
+                ..
+            }
+            | TableFactor::Unpivot { alias, .. } => alias,
+            TableFactor::Pivot { .. } => {
+                return Err(Error::not_supported("this form of PIVOT"));
+            }
             _ => return Err(Error::not_supported("this form of a table in FROM")),
         };
         if let Some(alias) = alias {
@@ -416,6 +417,7 @@ impl Rewriter<'_, '_> {
                 }
                 value
             }
+            Expr::Interval(interval) => Expr::Interval(whole_interval(interval)?),
             Expr::Array(array) => call("array", array.elem),
             Expr::Cast { .. } => {
                 return Err(Error::syntax(
@@ -428,6 +430,38 @@ impl Rewriter<'_, '_> {
         };
         Ok(())
     }
+}
+
+/// `INTERVAL '1-2' YEAR TO MONTH` and `INTERVAL '1 02:03:04' DAY TO SECOND` with each part named.
+fn whole_interval(interval: Interval) -> Result<Interval> {
+    let Some(last) = &interval.last_field else {
+        return Ok(interval);
+    };
+    let wrong = || Error::not_supported("this form of INTERVAL");
+    let given = literal_text(&interval.value).ok_or_else(wrong)?.trim();
+    let (sign, digits) = match given.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", given),
+    };
+    let names: &[&str] = match (&interval.leading_field, last) {
+        (Some(DateTimeField::Year), DateTimeField::Month) => &["year", "month"],
+        (Some(DateTimeField::Day), DateTimeField::Second) => &["day", "hour", "minute", "second"],
+        _ => return Err(wrong()),
+    };
+    let parts: Vec<&str> = digits.split(['-', ' ', ':']).collect();
+    if parts.len() != names.len() {
+        return Err(wrong());
+    }
+    let each = names.iter().zip(parts);
+    let each: Vec<String> = each
+        .map(|(name, part)| format!("{sign}{part} {name}"))
+        .collect();
+    Ok(Interval {
+        value: Box::new(text(&each.join(" "))),
+        leading_field: None,
+        last_field: None,
+        ..interval
+    })
 }
 
 fn sort_key(expr: Expr) -> OrderByExpr {

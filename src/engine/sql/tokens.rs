@@ -15,6 +15,7 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
         push_tokens(fragment, &mut out)?;
     }
     let end = out.last().map_or(location(0), |last| last.span.end);
+    window_synonyms(&mut out);
     out.push(TokenWithSpan {
         token: Token::EOF,
         span: Span::new(end, end),
@@ -58,6 +59,31 @@ fn push_tokens(fragment: &Fragment, out: &mut Vec<TokenWithSpan>) -> Result<()> 
         out.push(TokenWithSpan { token: made, span });
     }
     Ok(())
+}
+
+/// Inside OVER, DISTRIBUTE BY means PARTITION BY and SORT BY means ORDER BY.
+fn window_synonyms(tokens: &mut [TokenWithSpan]) {
+    let is_word = |token: &Token, word: &str| matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word));
+    let mut depth: Option<usize> = None;
+    for at in 1..tokens.len() {
+        let (before, from) = tokens.split_at_mut(at);
+        let Some(current) = from.first_mut() else {
+            continue;
+        };
+        match (&current.token, depth) {
+            (Token::LParen, None) if is_word(&before[at - 1].token, "over") => depth = Some(0),
+            (Token::LParen, Some(inner)) => depth = Some(inner + 1),
+            (Token::RParen, Some(0)) => depth = None,
+            (Token::RParen, Some(inner)) => depth = Some(inner - 1),
+            (found, Some(0)) if is_word(found, "distribute") => {
+                current.token = Token::make_keyword("PARTITION");
+            }
+            (found, Some(0)) if is_word(found, "sort") => {
+                current.token = Token::make_keyword("ORDER");
+            }
+            _ => {}
+        }
+    }
 }
 
 fn location(offset: usize) -> Location {

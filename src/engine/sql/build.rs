@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 /// `name(arguments)`.
-pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
+pub(in crate::engine) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -26,19 +26,19 @@ pub(super) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Exp
 }
 
 /// `'value'`.
-pub(super) fn text(value: &str) -> Expr {
+pub(in crate::engine) fn text(value: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
 }
 
-pub(super) fn number(value: impl ToString) -> Expr {
+pub(in crate::engine) fn number(value: impl ToString) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
-pub(super) fn null() -> Expr {
+pub(in crate::engine) fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }
 
-pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+pub(in crate::engine) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     let nested = |expr| Box::new(Expr::Nested(Box::new(expr)));
     Expr::BinaryOp {
         left: nested(left),
@@ -47,15 +47,60 @@ pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     }
 }
 
-pub(super) fn not(expr: Expr) -> Expr {
+pub(in crate::engine) fn not(expr: Expr) -> Expr {
     Expr::UnaryOp {
         op: UnaryOperator::Not,
         expr: Box::new(Expr::Nested(Box::new(expr))),
     }
 }
 
+pub(in crate::engine) fn equal(left: Expr, right: Expr) -> Expr {
+    binary(left, BinaryOperator::Eq, right)
+}
+
+pub(in crate::engine) fn and(left: Expr, right: Expr) -> Expr {
+    binary(left, BinaryOperator::And, right)
+}
+
+pub(in crate::engine) fn less(left: Expr, right: Expr) -> Expr {
+    binary(left, BinaryOperator::Lt, right)
+}
+
+/// Whether a row is in a bucket, numbered from 1, of how many there are: by the hash in `place`, or by lot.
+pub(in crate::engine) fn in_bucket(place: Option<Expr>, [total, bucket]: [Expr; 2]) -> Expr {
+    let place = match place {
+        None => call(
+            "floor",
+            [binary(call("rand", []), BinaryOperator::Multiply, total)],
+        ),
+        Some(hash) => {
+            let rest = binary(hash, BinaryOperator::Modulo, total.clone());
+            let positive = binary(rest, BinaryOperator::Plus, total.clone());
+            binary(positive, BinaryOperator::Modulo, total)
+        }
+    };
+    let wanted = binary(bucket, BinaryOperator::Minus, number(1));
+    Expr::Nested(Box::new(equal(place, wanted)))
+}
+
+/// The value of a number literal.
+pub(in crate::engine) fn literal_number(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => literal_number(expr).map(|n| -n),
+        Expr::Nested(inner) => literal_number(inner),
+        _ => None,
+    }
+}
+
 /// `CASE WHEN … THEN … ELSE … END`.
-pub(super) fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+pub(in crate::engine) fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
     Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
@@ -68,7 +113,7 @@ pub(super) fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr
     }
 }
 
-pub(super) fn order_by(expr: Expr, ascending: bool) -> OrderByExpr {
+pub(in crate::engine) fn order_by(expr: Expr, ascending: bool) -> OrderByExpr {
     OrderByExpr {
         expr,
         options: OrderByOptions {
@@ -80,7 +125,7 @@ pub(super) fn order_by(expr: Expr, ascending: bool) -> OrderByExpr {
 }
 
 /// The plain arguments of a call; `None` where it has others, such as `*` or named ones.
-pub(super) fn arguments(function: &Function) -> Option<Vec<Expr>> {
+pub(in crate::engine) fn arguments(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };
@@ -94,7 +139,7 @@ pub(super) fn arguments(function: &Function) -> Option<Vec<Expr>> {
 }
 
 /// The text of a string literal.
-pub(super) fn literal_text(expr: &Expr) -> Option<&str> {
+pub(in crate::engine) fn literal_text(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(text),
@@ -106,6 +151,6 @@ pub(super) fn literal_text(expr: &Expr) -> Option<&str> {
 }
 
 /// Names are kept and shown in lower case.
-pub(super) fn lower(ident: &mut Ident) {
+pub(in crate::engine) fn lower(ident: &mut Ident) {
     ident.value = ident.value.to_lowercase();
 }

@@ -1,0 +1,210 @@
+//! Maps of what a group has gathered in an array: what is left of MAP_AGG, MULTIMAP_AGG, HISTOGRAM and
+//! NUMERIC_HISTOGRAM once the engine has gathered. Manual page: "Aggregate functions".
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, UInt32Array,
+};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Float64Type};
+use datafusion::arrow::row::{RowConverter, SortField};
+
+use super::call::{Call, Definition, Gives, Kind, function};
+use crate::engine::cast::{Casting, map_array};
+use crate::engine::types::{list_of, map_of};
+use crate::error::{Error, Result};
+
+#[rustfmt::skip]
+pub(super) const MAP_OF: Definition = function("__map_of", "__map_of", "a map of pairs; of equal keys the first counts", &[Kind::List], 0, Gives::Of(map_type), map_of_pairs);
+#[rustfmt::skip]
+pub(super) const MULTIMAP_OF: Definition = function("__multimap_of", "__multimap_of", "a map of pairs to all values of a key", &[Kind::List], 0, Gives::Of(multimap_type), multimap_of_pairs);
+#[rustfmt::skip]
+pub(super) const COUNTS_OF: Definition = function("__counts_of", "__counts_of", "a map of items to how often they occur", &[Kind::List], 0, Gives::Of(counts_type), counts_of_items);
+#[rustfmt::skip]
+pub(super) const HISTOGRAM_OF: Definition = function("__histogram_of", "__histogram_of", "a map of centres to how many numbers lie near them", &[Kind::List, Kind::Int], 0, Gives::Of(|_, _| Ok(map_of(ArrowType::Float64, ArrowType::Float64))), histogram_of_numbers);
+
+fn item_type(given: &ArrowType) -> Result<ArrowType> {
+    match given {
+        ArrowType::List(item) | ArrowType::LargeList(item) => Ok(item.data_type().clone()),
+        other => Err(Error::internal(format!("{other} is no list"))),
+    }
+}
+
+fn pair_types(types: &[ArrowType]) -> Result<(ArrowType, ArrowType)> {
+    match item_type(&types[0])? {
+        ArrowType::Struct(fields) if fields.len() == 2 => {
+            Ok((fields[0].data_type().clone(), fields[1].data_type().clone()))
+        }
+        _ => Err(Error::argument_type("a map needs keys and values")),
+    }
+}
+
+fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    let (key, value) = pair_types(types)?;
+    Ok(map_of(key, value))
+}
+
+fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    let (key, value) = pair_types(types)?;
+    Ok(map_of(key, list_of(value)))
+}
+
+fn counts_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    Ok(map_of(item_type(&types[0])?, ArrowType::Int64))
+}
+
+fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
+    Error::internal(error.to_string())
+}
+
+/// Of each row of a list: its items by equal key, in the order in which the keys first occur.
+struct Grouped {
+    /// How many groups each row has.
+    lengths: Vec<usize>,
+    valid: Vec<bool>,
+    groups: Vec<Vec<u32>>,
+}
+
+impl Grouped {
+    fn new(call: &Call, list: &ListArray, keys: &ArrayRef) -> Result<Self> {
+        let field = SortField::new(keys.data_type().clone());
+        let converter = RowConverter::new(vec![field]).map_err(failed)?;
+        let rows = converter.convert_columns(&[Arc::clone(keys)]);
+        let rows = rows.map_err(failed)?;
+        let column = call.list(0)?;
+        let (mut lengths, mut valid, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..call.rows {
+            let at = column.row(row);
+            let begin = groups.len();
+            let mut known = HashMap::new();
+            let offsets = list.value_offsets();
+            let is_valid = list.is_valid(at);
+            let range = if is_valid {
+                offsets[at]..offsets[at + 1]
+            } else {
+                0..0
+            };
+            for item in range.map(|item| item as u32) {
+                let group = *known.entry(rows.row(item as usize)).or_insert_with(|| {
+                    groups.push(Vec::new());
+                    groups.len() - 1
+                });
+                groups[group].push(item);
+            }
+            lengths.push(groups.len() - begin);
+            valid.push(is_valid);
+        }
+        Ok(Self {
+            lengths,
+            valid,
+            groups,
+        })
+    }
+
+    /// Of each group its first item.
+    fn first(&self, items: &ArrayRef) -> Result<ArrayRef> {
+        let first = self.groups.iter().map(|group| group[0]);
+        take(items, &UInt32Array::from_iter_values(first), None).map_err(failed)
+    }
+
+    fn map(self, keys: ArrayRef, values: ArrayRef) -> Result<ArrayRef> {
+        let offsets = OffsetBuffer::from_lengths(self.lengths);
+        map_array(
+            keys,
+            values,
+            offsets,
+            Some(NullBuffer::from(self.valid)),
+            false,
+        )
+    }
+}
+
+/// The keys and the values of lists of pairs.
+fn pairs(list: &ListArray) -> (ArrayRef, ArrayRef) {
+    let pairs = list.values().as_struct();
+    (Arc::clone(pairs.column(0)), Arc::clone(pairs.column(1)))
+}
+
+fn map_of_pairs(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?.array().clone();
+    let (keys, values) = pairs(&list);
+    let grouped = Grouped::new(call, &list, &keys)?;
+    let (keys, values) = (grouped.first(&keys)?, grouped.first(&values)?);
+    grouped.map(keys, values)
+}
+
+fn multimap_of_pairs(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?.array().clone();
+    let (keys, values) = pairs(&list);
+    let grouped = Grouped::new(call, &list, &keys)?;
+    let keys = grouped.first(&keys)?;
+    let indices = UInt32Array::from_iter_values(grouped.groups.iter().flatten().copied());
+    let values = take(&values, &indices, None).map_err(failed)?;
+    let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths(grouped.groups.iter().map(Vec::len));
+    let lists = ListArray::try_new(field, offsets, values, None).map_err(failed)?;
+    grouped.map(keys, Arc::new(lists))
+}
+
+fn counts_of_items(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?.array().clone();
+    let items = Arc::clone(list.values());
+    let grouped = Grouped::new(call, &list, &items)?;
+    let keys = grouped.first(&items)?;
+    let counts = grouped.groups.iter().map(|group| group.len() as i64);
+    let counts = Int64Array::from_iter_values(counts);
+    grouped.map(keys, Arc::new(counts))
+}
+
+/// Centres with their weights: a number is a centre of its own until there are too many, then the two that
+/// are nearest to each other become one.
+fn histogram_of_numbers(call: &Call) -> Result<ArrayRef> {
+    let (list, wanted) = (call.list(0)?, call.int(1)?);
+    let (mut centres, mut weights) = (Vec::new(), Vec::new());
+    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let most = wanted.get(row).unwrap_or(0);
+        if most < 2 {
+            return Err(Error::argument_value(
+                "function numeric_histogram: the number of buckets is at least 2",
+            ));
+        }
+        let numbers = list.get(row);
+        let mut bins: Vec<(f64, f64)> = Vec::new();
+        for number in numbers
+            .iter()
+            .flat_map(|items| items.as_primitive::<Float64Type>())
+        {
+            let Some(number) = number else { continue };
+            let place = bins.partition_point(|(centre, _)| centre.total_cmp(&number).is_lt());
+            match bins.get_mut(place) {
+                Some((centre, weight)) if *centre == number => *weight += 1.0,
+                _ => bins.insert(place, (number, 1.0)),
+            }
+            if bins.len() as i64 > most {
+                let gap = |at: &usize| bins[at + 1].0 - bins[*at].0;
+                let nearest = (0..bins.len() - 1).min_by(|a, b| gap(a).total_cmp(&gap(b)));
+                let at = nearest.unwrap_or(0);
+                let (next, more) = bins.remove(at + 1);
+                let (centre, weight) = &mut bins[at];
+                *centre = (*centre * *weight + next * more) / (*weight + more);
+                *weight += more;
+            }
+        }
+        lengths.push(bins.len());
+        valid.push(numbers.is_some());
+        centres.extend(bins.iter().map(|(centre, _)| *centre));
+        weights.extend(bins.iter().map(|(_, weight)| *weight));
+    }
+    let (centres, weights) = (Float64Array::from(centres), Float64Array::from(weights));
+    map_array(
+        Arc::new(centres),
+        Arc::new(weights),
+        OffsetBuffer::from_lengths(lengths),
+        Some(NullBuffer::from(valid)),
+        false,
+    )
+}

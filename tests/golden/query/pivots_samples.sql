@@ -1,0 +1,22 @@
+-- PIVOT, UNPIVOT, TABLESAMPLE and intervals.
+set odps.sql.validate.orderby.limit=false;
+create table s(shop string, item string, q string, n bigint);
+insert into s values ('a','x','Q1',1),('a','x','Q2',2),('b','x','Q1',3),('b','y','Q3',4),('b','y','Q1',null);
+select * from s pivot (sum(n) for q in ('Q1','Q2' as second,'Q3')) order by shop,item;
+select * from (select shop,q,n from s) pivot (sum(n) as total, count(*) as c for q in ('Q1' as q1,'Q2' as q2)) p order by p.shop;
+select shop, second from s pivot (sum(n) for (q,item) in (('Q1','x') as first, ('Q2','x') as second)) as t;
+create table w(id bigint, q1 bigint, q2 bigint);
+insert into w values (1,10,null),(2,5,6);
+select * from w unpivot (v for q in (q1, q2 as 'second')) order by id, q;
+select u.q, u.v from w unpivot include nulls (v for q in (q1, q2)) u order by q, v;
+select * from w unpivot ((a,b) for q in ((q1,q2) as 'x', (q2,q1) as 'y')) order by id,q;
+select count(*) from s tablesample(100 percent) x;
+select count(*) from s tablesample(0 percent) t;
+select count(*) from s tablesample(2 rows) t;
+select count(*) from s tablesample(bucket 1 out of 1 on shop) t;
+select count(*) from s tablesample(bucket 3 out of 2);
+select datetime '2020-01-31 00:00:00' + interval '1-1' year to month, datetime '2020-01-31 00:00:00' - interval '1 02:03:04' day to second;
+select * from s pivot (n for q in ('Q1'));
+select * from s pivot (sum(n) for q in (select 1));
+select date '2020-02-28' + interval 2 day, timestamp '2020-02-28 00:00:00.5' + interval '3' hour;
+select ::abs(1);
