@@ -40,6 +40,7 @@ pub enum AlterAction {
     DropPartitions {
         if_exists: bool,
         filters: Vec<PartitionFilter>,
+        purge: bool,
     },
     RenamePartition {
         from: PartitionSpec,
@@ -49,6 +50,7 @@ pub enum AlterAction {
         if_exists: bool,
         filters: Vec<PartitionFilter>,
         target: PartitionSpec,
+        purge: bool,
     },
     /// Joins small segments; the content stays the same.
     MergeSmallFiles(Option<PartitionSpec>),

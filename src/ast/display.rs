@@ -62,8 +62,13 @@ impl Display for Statement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateTable(create) => write!(f, "{create}"),
-            Self::DropTable { table, if_exists } => {
-                write!(f, "DROP TABLE {}{table}", when(*if_exists, "IF EXISTS "))
+            Self::DropTable {
+                table,
+                if_exists,
+                purge,
+            } => {
+                let condition = when(*if_exists, "IF EXISTS ");
+                write!(f, "DROP TABLE {condition}{table}{}", when(*purge, " PURGE"))
             }
             Self::CreateTableLike(like) => {
                 write!(
@@ -151,9 +156,29 @@ impl Display for Statement {
             Self::Insert(insert) => write!(f, "{insert}"),
             Self::Query(query) => write!(f, "{query}"),
             Self::ShowHistoryForTables => f.write_str("SHOW HISTORY FOR TABLES"),
-            Self::ShowHistory { table, parts } => {
-                write!(f, "SHOW HISTORY FOR TABLE {table}")?;
-                parts.iter().try_for_each(|part| write!(f, " {part}"))
+            Self::ShowHistory(show) => {
+                write!(f, "SHOW HISTORY FOR TABLE {}", show.table)?;
+                show.parts
+                    .iter()
+                    .try_for_each(|part| write!(f, " {part}"))?;
+                f.write_str(when(show.extended, " EXTENDED"))?;
+                match show.limit {
+                    Some(limit) => write!(f, " LIMIT {limit}"),
+                    None => Ok(()),
+                }
+            }
+            Self::PurgeTable { table, hours } => {
+                write!(f, "PURGE TABLE {table}")?;
+                hours.iter().try_for_each(|hours| write!(f, " {hours}"))
+            }
+            Self::PurgeAll { hours } => {
+                f.write_str("PURGE ALL")?;
+                hours.iter().try_for_each(|hours| write!(f, " {hours}"))
+            }
+            Self::ShowRecycleBin { project } => {
+                f.write_str("SHOW RECYCLEBIN")?;
+                let mut project = project.iter();
+                project.try_for_each(|project| write!(f, " FROM {project}"))
             }
             Self::Restore(restore) => write!(f, "{restore}"),
             Self::ShowProject => f.write_str("SETPROJECT"),
@@ -417,19 +442,25 @@ impl Display for AlterTable {
                 write!(f, "ADD {}", when(*if_not_exists, "IF NOT EXISTS "))?;
                 list(f, " ", specs)
             }
-            AlterAction::DropPartitions { if_exists, filters } => {
+            AlterAction::DropPartitions {
+                if_exists,
+                filters,
+                purge,
+            } => {
                 write!(f, "DROP {}", when(*if_exists, "IF EXISTS "))?;
-                list(f, ", ", filters)
+                list(f, ", ", filters)?;
+                f.write_str(when(*purge, " PURGE"))
             }
             AlterAction::RenamePartition { from, to } => write!(f, "{from} RENAME TO {to}"),
             AlterAction::MergePartitions {
                 if_exists,
                 filters,
                 target,
+                purge,
             } => {
                 write!(f, "MERGE {}", when(*if_exists, "IF EXISTS "))?;
                 list(f, ", ", filters)?;
-                write!(f, " OVERWRITE {target}")
+                write!(f, " OVERWRITE {target}{}", when(*purge, " PURGE"))
             }
             AlterAction::MergeSmallFiles(of) => {
                 spec(f, of)?;

@@ -42,6 +42,8 @@ pub enum Statement {
     DropTable {
         table: ObjectName,
         if_exists: bool,
+        /// Its backups go with it.
+        purge: bool,
     },
     DropView {
         view: ObjectName,
@@ -63,11 +65,20 @@ pub enum Statement {
     Query(Query),
     Explain(Query),
     ShowHistoryForTables,
-    ShowHistory {
-        table: TableRef,
-        parts: Vec<Part>,
-    },
+    ShowHistory(ShowHistory),
     Restore(Restore),
+    /// Deletes the backups of a table that are older than so many hours.
+    PurgeTable {
+        table: ObjectName,
+        hours: Option<u32>,
+    },
+    /// The same of all tables of the project.
+    PurgeAll {
+        hours: Option<u32>,
+    },
+    ShowRecycleBin {
+        project: Option<Name>,
+    },
     ShowProject,
     SetProject(Vec<Setting>),
     ShowSettings,
@@ -190,6 +201,17 @@ pub enum Part {
 pub struct TableRef {
     pub table: ObjectName,
     pub id: Option<TableId>,
+}
+
+/// `SHOW HISTORY FOR TABLE`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShowHistory {
+    pub table: TableRef,
+    pub parts: Vec<Part>,
+    /// With what the documented listing leaves out.
+    pub extended: bool,
+    /// The first rows only.
+    pub limit: Option<u64>,
 }
 
 /// `RESTORE TABLE`.

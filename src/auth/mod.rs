@@ -128,10 +128,13 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
         Statement::ShowHistoryForTables
         | Statement::ShowTables { .. }
         | Statement::ShowViews { .. } => project(Action::List),
-        Statement::ShowHistory { table, .. } => match table.id {
+        Statement::ShowHistory(show) => match show.table.id {
             Some(_) => project(Action::List),
-            None => on(Action::ShowHistory, &table.table),
+            None => on(Action::ShowHistory, &show.table.table),
         },
+        Statement::PurgeTable { table, .. } => on(Action::Drop, table),
+        Statement::PurgeAll { .. } => project(Action::Administer),
+        Statement::ShowRecycleBin { .. } => project(Action::List),
         Statement::Restore(restore) => match &restore.new_name {
             Some(target) => vec![
                 Need {

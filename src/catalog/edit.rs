@@ -1,12 +1,15 @@
 //! Changes of one table, collected in the batch of the statement that makes them.
 
 use super::table::{
-    DroppedName, LivePartition, ObjectVersion, Origin, Partition, Schema, Table, TableName, Version,
+    Derived, DroppedName, Due, Gone, Lifecycle, LivePartition, ObjectVersion, Origin, Partition,
+    Schema, Table, TableName, Version,
 };
 use super::{Catalog, Operation};
 use crate::ids::{Lsn, PartitionId, TableId};
-use crate::store::{Batch, CommitInfo, Key, Snapshot, StoreError, TABLE_OBJECT};
+use crate::store::{Batch, CommitInfo, Holds, Key, Piece, Snapshot, StoreError, TABLE_OBJECT};
 
+/// The retention under which tables are listed that have none of their own.
+pub const FOLLOWS_PROJECT: u8 = 255;
 /// Longest statement text kept with a history row, in bytes.
 const STATEMENT_MAX: usize = 1024;
 
@@ -86,13 +89,21 @@ pub struct TableEdit<'a> {
     author: &'a Author,
     pub id: TableId,
     pub table: Table,
+    /// The keys under which it was listed when the change began.
+    listed: Vec<Key>,
 }
 
 impl<'a> TableEdit<'a> {
     /// Begins to change a table; the commit fails if somebody else changes it first.
     pub fn open(batch: &mut Batch<'_>, author: &'a Author, id: TableId, table: Table) -> Self {
         batch.expect_record(Key::Table(id), &table);
-        Self { author, id, table }
+        let listed = listings(id, &table);
+        Self {
+            author,
+            id,
+            table,
+            listed,
+        }
     }
 
     /// Begins a new table with its CREATE row. `content` is what it is created with, which costs one
@@ -119,7 +130,12 @@ impl<'a> TableEdit<'a> {
             schema,
         );
         let loaded = content.is_some();
-        let mut edit = Self { author, id, table };
+        let mut edit = Self {
+            author,
+            id,
+            table,
+            listed: Vec::new(),
+        };
         let empty = (!edit.table.partitioned).then(Snapshot::default);
         let row = content.unwrap_or(NewRow {
             content: empty,
@@ -164,6 +180,15 @@ impl<'a> TableEdit<'a> {
             partition,
         );
         lsn
+    }
+
+    /// Takes the number of a row that history does not keep.
+    pub fn skip_row(&mut self) -> Lsn {
+        self.touch();
+        self.table.last_lsn = self.table.last_lsn.next();
+        self.table.ddl_at_ms = self.table.last_row_at_ms;
+        self.table.modified_at_ms = self.table.last_row_at_ms;
+        self.table.last_lsn
     }
 
     /// Makes a new live partition with its CREATE row.
@@ -300,8 +325,70 @@ impl<'a> TableEdit<'a> {
     }
 
     /// Puts the table into the batch.
-    pub fn finish(self, batch: &mut Batch<'_>) {
+    pub fn finish(mut self, batch: &mut Batch<'_>) {
+        self.set_end();
+        let listed = listings(self.id, &self.table);
+        for old in self.listed.iter().filter(|old| !listed.contains(old)) {
+            batch.remove(old);
+        }
+        for new in listed.iter().filter(|new| !self.listed.contains(new)) {
+            match new {
+                Key::Due { .. } => batch.put(new, &Due {}),
+                _ => batch.put(new, &Lifecycle {}),
+            }
+        }
         batch.put(&Key::Table(self.id), &self.table);
+    }
+
+    /// Removes a dropped table of which no row is left; only that it was there is remembered.
+    pub fn remove(self, batch: &mut Batch<'_>) {
+        self.listed.iter().for_each(|key| batch.remove(key));
+        batch.remove(&self.dropped_key());
+        batch.remove(&Key::Table(self.id));
+        let gone = Gone {
+            project: self.table.project,
+            name: vec![self.table.name],
+            first: Lsn::FIRST,
+            last: self.table.last_lsn,
+        };
+        batch.put(&Key::GoneTable(self.id), &gone);
+    }
+
+    /// Lets the lifecycle be looked at again at once where it has changed or begun.
+    fn set_end(&mut self) {
+        let has_lifecycle = self.table.lifecycle_days.is_some()
+            && self.table.dropped_at_ms.is_none()
+            && (self.table.partitioned || !self.table.lifecycle_disabled);
+        if !has_lifecycle {
+            self.table.ends_at_ms = None;
+        } else if self.table.ends_at_ms.is_none() {
+            self.table.ends_at_ms = Some(self.author.now_ms);
+        }
+    }
+
+    /// Makes the history of the table up to now gone for good, but for what is current.
+    pub fn purge_before(&mut self, horizon_ms: i64) {
+        self.table.horizon_ms = self.table.horizon_ms.max(horizon_ms);
+        if self.table.due_at_ms.is_some() {
+            // The collector looks at it next.
+            self.table.due_at_ms = Some(0);
+        }
+    }
+
+    /// Says that `pieces` which another history holds are now held by this one too.
+    pub fn hold(
+        batch: &mut Batch<'_>,
+        catalog: Catalog<'_>,
+        pieces: &[Piece],
+    ) -> Result<(), StoreError> {
+        for piece in pieces {
+            let key = piece.holds_key();
+            batch.expect_unchanged(key.clone())?;
+            let held: Option<Holds> = catalog.store().get(&key)?;
+            let more = held.map_or(0, |held| held.more) + 1;
+            batch.put(&key, &Holds { more });
+        }
+        Ok(())
     }
 
     fn name_key(&self) -> Key {
@@ -322,7 +409,8 @@ impl<'a> TableEdit<'a> {
 
     /// Times of rows never go back, whatever the clock does.
     fn touch(&mut self) {
-        self.table.last_row_at_ms = self.table.last_row_at_ms.max(self.author.now_ms);
+        let last = self.table.last_row_at_ms.max(self.table.horizon_ms);
+        self.table.last_row_at_ms = last.max(self.author.now_ms);
     }
 
     fn add_row(
@@ -356,6 +444,20 @@ impl<'a> TableEdit<'a> {
             restored_from: row.restored_from,
         };
         batch.put(&Key::Version { table, lsn }, &version);
+        if previous.is_some() && self.table.due_at_ms.is_none() {
+            self.table.due_at_ms = Some(version.committed_at_ms);
+            // The rows before supersede nothing.
+            self.table.collected = Lsn(lsn.0 - 1);
+        }
+        if let Some(origin) = version.restored_from {
+            let key = Key::Derived {
+                origin: origin.table,
+                origin_lsn: origin.lsn,
+                table,
+                lsn,
+            };
+            batch.put(&key, &Derived {});
+        }
         if self.table.partitioned {
             let object = partition.unwrap_or(TABLE_OBJECT);
             batch.put(
@@ -365,4 +467,21 @@ impl<'a> TableEdit<'a> {
         }
         lsn
     }
+}
+
+/// The keys under which the collector finds a table.
+fn listings(id: TableId, table: &Table) -> Vec<Key> {
+    let due = table.due_at_ms.map(|at_ms| Key::Due {
+        retention: table
+            .own_retention_days()
+            .map_or(FOLLOWS_PROJECT, |days| days as u8),
+        project: table.project.clone(),
+        superseded_at_ms: at_ms.max(0) as u64,
+        table: id,
+    });
+    let ends = table.ends_at_ms.map(|at_ms| Key::Lifecycle {
+        at_ms: at_ms.max(0) as u64,
+        table: id,
+    });
+    due.into_iter().chain(ends).collect()
 }

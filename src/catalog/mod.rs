@@ -13,8 +13,9 @@ use std::ops::ControlFlow;
 pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
-    Column, DroppedName, LivePartition, ObjectVersion, Origin, Partition, Project, Schema, Table,
-    TableName, Version, View,
+    Column, Derived, DroppedName, Due, Gone, HoldsCounted, Lifecycle, LivePartition, ObjectVersion,
+    Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, Version, View,
+    parse_retention,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -39,6 +40,17 @@ impl<'a> Catalog<'a> {
     /// The project of that name.
     pub fn project(&self, name: &str) -> Result<Option<Project>, StoreError> {
         self.store.get(&Key::Project(name.to_owned()))
+    }
+
+    /// Whether there is no project yet.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        let mut is_empty = true;
+        self.store
+            .scan(&KeyRange::projects(), Order::Ascending, |_, _: Project| {
+                is_empty = false;
+                Ok(ControlFlow::Break(()))
+            })?;
+        Ok(is_empty)
     }
 
     /// The live table of that name.
@@ -237,6 +249,105 @@ impl<'a> Catalog<'a> {
         Ok(rows)
     }
 
+    /// The first rows of a table after `lsn`, at most `limit`.
+    pub fn versions_after(
+        &self,
+        table: TableId,
+        lsn: Lsn,
+        limit: usize,
+    ) -> Result<Vec<(Lsn, Version)>, StoreError> {
+        let start = Key::Version {
+            table,
+            lsn: lsn.next(),
+        };
+        let range = KeyRange::versions(table).starting_at(&start);
+        let mut rows = Vec::new();
+        if limit == 0 {
+            return Ok(rows);
+        }
+        self.store
+            .scan(&range, Order::Ascending, |key, version: Version| {
+                if let Key::Version { lsn, .. } = key {
+                    rows.push((lsn, version));
+                }
+                Ok(match rows.len() < limit {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                })
+            })?;
+        Ok(rows)
+    }
+
+    /// The versions that are marked as made of the content of one.
+    pub fn derived(&self, origin: Origin) -> Result<Vec<Origin>, StoreError> {
+        let mut found = Vec::new();
+        let range = KeyRange::derived(origin.table, origin.lsn);
+        self.store
+            .scan(&range, Order::Ascending, |key, _: Derived| {
+                if let Key::Derived { table, lsn, .. } = key {
+                    found.push(Origin { table, lsn });
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(found)
+    }
+
+    /// Whether one version is marked as made of the content of another.
+    pub fn is_derived(&self, origin: Origin, at: Origin) -> Result<bool, StoreError> {
+        let key = Key::Derived {
+            origin: origin.table,
+            origin_lsn: origin.lsn,
+            table: at.table,
+            lsn: at.lsn,
+        };
+        Ok(self.store.get::<Derived>(&key)?.is_some())
+    }
+
+    /// Every table incarnation of the warehouse.
+    pub fn all_tables(&self) -> Result<Vec<(TableId, Table)>, StoreError> {
+        let mut tables = Vec::new();
+        self.store
+            .scan(&KeyRange::tables(), Order::Ascending, |key, table| {
+                if let Key::Table(id) = key {
+                    tables.push((id, table));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok(tables)
+    }
+
+    /// The numbers of all schemas of a table.
+    pub fn schema_numbers(&self, table: TableId) -> Result<Vec<u32>, StoreError> {
+        let mut numbers = Vec::new();
+        self.store.scan(
+            &KeyRange::schemas(table),
+            Order::Ascending,
+            |key, _: Schema| {
+                if let Key::Schema { schema, .. } = key {
+                    numbers.push(schema);
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(numbers)
+    }
+
+    /// The ids of the collected partitions of a table.
+    pub fn gone_partition_ids(&self, table: TableId) -> Result<Vec<PartitionId>, StoreError> {
+        let mut ids = Vec::new();
+        self.store.scan(
+            &KeyRange::gone_partitions(table),
+            Order::Ascending,
+            |key, _: Gone| {
+                if let Key::GonePartition { partition, .. } = key {
+                    ids.push(partition);
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(ids)
+    }
+
     /// The LSNs of one object of a partitioned table, in `order`, from `start` on, while `visit` goes on.
     /// `partition` is `None` for the table itself.
     pub fn object_lsns(
@@ -267,6 +378,55 @@ impl<'a> Catalog<'a> {
                 _ => ControlFlow::Continue(()),
             })
         })
+    }
+
+    /// The row of an object after `lsn`; `partition` is `None` for the table itself.
+    pub fn next_row(
+        &self,
+        (id, table): (TableId, &Table),
+        partition: Option<PartitionId>,
+        lsn: Lsn,
+    ) -> Result<Option<(Lsn, Version)>, StoreError> {
+        let next = if table.partitioned {
+            let mut next = None;
+            self.object_lsns(id, partition, Order::Ascending, lsn.next(), |lsn| {
+                next = Some(lsn);
+                ControlFlow::Break(())
+            })?;
+            next
+        } else {
+            self.next_lsn(id, lsn)?
+        };
+        next.map(|lsn| Ok((lsn, self.require_version(id, lsn)?)))
+            .transpose()
+    }
+
+    /// What is remembered of a partition that was collected.
+    pub fn gone_partition(
+        &self,
+        table: TableId,
+        partition: PartitionId,
+    ) -> Result<Option<Gone>, StoreError> {
+        self.store.get(&Key::GonePartition { table, partition })
+    }
+
+    /// What is remembered of the partitions of a table that were collected.
+    pub fn gone_partitions(&self, table: TableId) -> Result<Vec<Gone>, StoreError> {
+        let mut gone = Vec::new();
+        self.store.scan(
+            &KeyRange::gone_partitions(table),
+            Order::Ascending,
+            |_, one| {
+                gone.push(one);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(gone)
+    }
+
+    /// What is remembered of a table that was collected.
+    pub fn gone_table(&self, table: TableId) -> Result<Option<Gone>, StoreError> {
+        self.store.get(&Key::GoneTable(table))
     }
 
     /// The first LSN of a table after `lsn`.

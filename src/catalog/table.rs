@@ -9,6 +9,18 @@ use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
 use crate::store::{Record, Snapshot, decode_payload};
 
+/// The property of projects, and of tables, that holds how many days backups are kept.
+pub const RETENTION_KEY: &str = "odps.timemachine.retention.days";
+const RETENTION_DAYS_MAX: u32 = 30;
+
+/// Reads a number of days, 0 to 30.
+pub fn parse_retention(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|days| digits && *days <= RETENTION_DAYS_MAX)
+}
+
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
@@ -72,15 +84,79 @@ pub struct Table {
     pub clustering: Option<String>,
     /// The columns of the primary key.
     pub primary_key: Vec<u32>,
+    /// What was superseded before this instant is gone for good, whatever the retention becomes.
+    pub horizon_ms: i64,
+    /// Every row up to this one has been looked at by the collector: what it superseded is gone.
+    pub collected: Lsn,
+    /// When the oldest backup was superseded; `None` where there is none.
+    pub due_at_ms: Option<i64>,
+    /// Before this instant nothing of it ends by its lifecycle; `None` where it has none.
+    pub ends_at_ms: Option<i64>,
 }
 
 impl Record for Table {
     const KIND: u8 = 0x30;
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
-        let old: TableV1 = decode_payload(payload).filter(|_| version == 1)?;
+        let old: TableV2 = match version {
+            1 => decode_payload::<TableV1>(payload)?.into(),
+            2 => decode_payload(payload)?,
+            _ => return None,
+        };
         Some(Self {
+            project: old.project,
+            name: old.name,
+            owner: old.owner,
+            comment: old.comment,
+            lifecycle_days: old.lifecycle_days,
+            properties: old.properties,
+            partitioned: old.partitioned,
+            schema: old.schema,
+            created_at_ms: old.created_at_ms,
+            ddl_at_ms: old.ddl_at_ms,
+            modified_at_ms: old.modified_at_ms,
+            last_row_at_ms: old.last_row_at_ms,
+            dropped_at_ms: old.dropped_at_ms,
+            last_lsn: old.last_lsn,
+            head: old.head,
+            lifecycle_disabled: old.lifecycle_disabled,
+            clustering: old.clustering,
+            primary_key: old.primary_key,
+            horizon_ms: 0,
+            collected: Lsn(0),
+            due_at_ms: None,
+            ends_at_ms: None,
+        })
+    }
+}
+
+/// [`Table`] before it knew what of its history was collected.
+#[derive(Deserialize)]
+struct TableV2 {
+    project: String,
+    name: String,
+    owner: String,
+    comment: Option<String>,
+    lifecycle_days: Option<u32>,
+    properties: BTreeMap<String, String>,
+    partitioned: bool,
+    schema: u32,
+    created_at_ms: i64,
+    ddl_at_ms: i64,
+    modified_at_ms: i64,
+    last_row_at_ms: i64,
+    dropped_at_ms: Option<i64>,
+    last_lsn: Lsn,
+    head: Lsn,
+    lifecycle_disabled: bool,
+    clustering: Option<String>,
+    primary_key: Vec<u32>,
+}
+
+impl From<TableV1> for TableV2 {
+    fn from(old: TableV1) -> Self {
+        Self {
             project: old.project,
             name: old.name,
             owner: old.owner,
@@ -99,7 +175,7 @@ impl Record for Table {
             lifecycle_disabled: false,
             clustering: None,
             primary_key: Vec::new(),
-        })
+        }
     }
 }
 
@@ -145,7 +221,16 @@ impl Table {
             lifecycle_disabled: false,
             clustering: None,
             primary_key: Vec::new(),
+            horizon_ms: 0,
+            collected: Lsn(0),
+            due_at_ms: None,
+            ends_at_ms: None,
         }
+    }
+
+    /// How many days it keeps backups where it does not follow its project.
+    pub fn own_retention_days(&self) -> Option<u32> {
+        parse_retention(self.properties.get(RETENTION_KEY)?)
     }
 
     /// Whether rows may be changed one by one: UPDATE, DELETE, MERGE.
@@ -344,5 +429,58 @@ pub struct ObjectVersion {}
 
 impl Record for ObjectVersion {
     const KIND: u8 = 0x51;
+    const VERSION: u16 = 1;
+}
+
+/// Points from a version to one that was made of its content; see [`holds`](super::holds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {}
+
+impl Record for Derived {
+    const KIND: u8 = 0x52;
+    const VERSION: u16 = 1;
+}
+
+/// Lists a table that keeps backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {}
+
+impl Record for Due {
+    const KIND: u8 = 0x53;
+    const VERSION: u16 = 1;
+}
+
+/// Lists a table with a lifecycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifecycle {}
+
+impl Record for Lifecycle {
+    const KIND: u8 = 0x54;
+    const VERSION: u16 = 1;
+}
+
+/// What is remembered of a table or partition that was collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    pub project: String,
+    /// The table's name, or the values of the partition.
+    pub name: Vec<String>,
+    /// Its first row.
+    pub first: Lsn,
+    /// Its DROP row.
+    pub last: Lsn,
+}
+
+impl Record for Gone {
+    const KIND: u8 = 0x32;
+    const VERSION: u16 = 1;
+}
+
+/// Says that holds are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldsCounted {}
+
+impl Record for HoldsCounted {
+    const KIND: u8 = 0x06;
     const VERSION: u16 = 1;
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::render::Format;
 use crate::runner::OnError;
@@ -11,8 +11,11 @@ use crate::runner::OnError;
 #[derive(Debug, Parser)]
 #[command(name = "odpsh", version, about)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The warehouse folder, made on first use [default: ~/.odpsh/warehouse]
-    #[arg(long, env = "ODPSH_WAREHOUSE", value_name = "DIR")]
+    #[arg(long, env = "ODPSH_WAREHOUSE", value_name = "DIR", global = true)]
     pub warehouse: Option<PathBuf>,
 
     /// The current project, made on first use
@@ -28,7 +31,7 @@ pub struct Args {
     pub file: Option<PathBuf>,
 
     /// How results are written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, global = true)]
     pub format: FormatName,
 
     /// The same as --format csv
@@ -40,7 +43,7 @@ pub struct Args {
     pub on_error: Option<OnErrorName>,
 
     /// How long to wait for another process that holds the warehouse, in seconds
-    #[arg(long, default_value_t = 10, value_name = "S")]
+    #[arg(long, default_value_t = 10, value_name = "S", global = true)]
     pub lock_timeout: u64,
 
     /// Answer yes to questions of the terminal
@@ -48,8 +51,19 @@ pub struct Args {
     pub yes: bool,
 
     /// Controlled clock: time starts here, steps a second per statement, and ids are counted
-    #[arg(long, value_name = "yyyy-MM-dd HH:mm:ss")]
+    #[arg(long, value_name = "yyyy-MM-dd HH:mm:ss", global = true)]
     pub clock: Option<String>,
+}
+
+/// What is done instead of running statements.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Delete backups that have expired, for good; each version with the bytes that go with it
+    Gc {
+        /// Say what would be deleted, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

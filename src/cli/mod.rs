@@ -6,12 +6,12 @@ mod args;
 mod batch;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use args::OnErrorName;
+use args::{Command, OnErrorName};
 use chrono_tz::Tz;
 use clap::Parser;
 
@@ -117,6 +117,9 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         BufWriter::with_capacity(64 << 10, io::stdout()),
         io::stderr(),
     );
+    if let Some(Command::Gc { dry_run }) = args.command {
+        return collect(session, dry_run, args.format(), &mut out, &mut err);
+    }
     let is_pipe = args.statements.is_none() && args.file.is_none() && !is_interactive;
     // At a prompt a failure ends the entry, not the session.
     let default = if is_pipe {
@@ -140,6 +143,37 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         all_well
     };
     Ok(if is_success { SUCCESS } else { FAILURE })
+}
+
+/// `odpsh gc`: what the collector removes, or would, and how much that is.
+fn collect(
+    mut session: Session,
+    is_rehearsal: bool,
+    format: render::Format,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let rows = match session.collect_all(is_rehearsal) {
+        Ok(rows) => rows,
+        Err(error) => {
+            render::failure(&error, err)?;
+            return Ok(FAILURE);
+        }
+    };
+    let sizes = rows.rows.iter().filter_map(|row| row.last()?.as_ref());
+    let bytes: u64 = sizes.filter_map(|size| size.parse::<u64>().ok()).sum();
+    let count = rows.rows.len();
+    render::listing(&rows, format, out)?;
+    out.flush()?;
+    let word = if is_rehearsal { "to delete" } else { "deleted" };
+    writeln!(err, "{count} versions, {bytes} bytes {word}")?;
+    match session.close() {
+        Ok(()) => Ok(SUCCESS),
+        Err(error) => {
+            render::failure(&Error::from(error), err)?;
+            Ok(FAILURE)
+        }
+    }
 }
 
 fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {

@@ -3,19 +3,23 @@
 //! A change of the columns makes a schema with a number of its own and an ALTER row; the other changes of
 //! a table itself leave no row.
 
+use std::collections::BTreeSet;
+
 use super::content::{Content, put};
 use super::{Outcome, query};
 use crate::ast::{
     AlterAction, ColumnChange, ColumnDefinition, ColumnPlace, Name, PartitionFilter, PartitionSpec,
 };
 use crate::catalog::edit::{Author, NewRow, TableEdit};
-use crate::catalog::{Column, Operation, Partition, Schema, Table};
+use crate::catalog::{Column, Operation, Partition, RETENTION_KEY, Schema, Table, parse_retention};
 use crate::datatype::DataType;
 use crate::engine::values::check_default;
 use crate::error::{Error, Result};
 use crate::ids::PartitionId;
 use crate::plan::{Context, Target, full_values, spec_text};
-use crate::store::{Batch, Key, Snapshot};
+use crate::store::{Batch, Key, Piece, SegmentRef, Snapshot};
+use crate::timemachine::changed_table_retention;
+use crate::timemachine::collect::{Collector, collect_all_of};
 
 const COLUMNS_MAX: usize = 1200;
 const MERGED_MAX: usize = 4000;
@@ -48,9 +52,10 @@ pub(super) fn alter_table(
                     "the properties of the table are longer than 65536 bytes",
                 ));
             }
-            change_table(cx, target, |table| table.properties.extend(properties))
+            check_properties(&properties)?;
+            change_properties(cx, target, |table| table.properties.extend(properties))
         }
-        AlterAction::UnsetProperties(keys) => change_table(cx, target, |table| {
+        AlterAction::UnsetProperties(keys) => change_properties(cx, target, |table| {
             table.properties.retain(|key, _| !keys.contains(key));
         }),
         AlterAction::ChangeOwner(owner) => change_table(cx, target, |table| table.owner = owner),
@@ -85,24 +90,27 @@ pub(super) fn alter_table(
             if_not_exists,
             specs,
         } => add_partitions(cx, target, if_not_exists, &specs),
-        AlterAction::DropPartitions { if_exists, filters } => {
-            drop_partitions(cx, target, if_exists, &filters)
-        }
+        AlterAction::DropPartitions {
+            if_exists,
+            filters,
+            purge,
+        } => drop_partitions(cx, target, if_exists, &filters, purge),
         AlterAction::RenamePartition { from, to } => rename_partition(cx, target, &from, &to),
         AlterAction::MergePartitions {
             if_exists,
             filters,
             target: into,
-        } => merge_partitions(cx, target, if_exists, &filters, &into),
+            purge,
+        } => merge_partitions(cx, target, if_exists, &filters, &into, purge),
         AlterAction::MergeSmallFiles(spec) => merge_small_files(cx, target, spec.as_ref()),
     }
 }
 
 /// Begins to change a table, lets `change` do it, and commits.
-fn edited(
-    cx: &Context<'_>,
+fn edited<'a>(
+    cx: &Context<'a>,
     target: Target,
-    change: impl FnOnce(&mut Batch<'_>, &mut TableEdit<'_>) -> Result<()>,
+    change: impl FnOnce(&mut Batch<'a>, &mut TableEdit<'_>) -> Result<()>,
 ) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author: Author = cx.author();
@@ -124,6 +132,34 @@ fn change_table(
         edit.table.ddl_at_ms = now_ms;
         Ok(())
     })
+}
+
+/// What properties have to be that mean something here.
+pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
+    for (key, value) in properties {
+        if key == RETENTION_KEY && parse_retention(value).is_none() {
+            let detail = format!("{RETENTION_KEY} must be an integer between 0 and 30");
+            return Err(Error::invalid_parameter(detail));
+        }
+    }
+    Ok(())
+}
+
+/// Changes properties; where the retention becomes shorter, what it no longer covers is gone at once.
+fn change_properties(
+    cx: &Context<'_>,
+    target: Target,
+    change: impl FnOnce(&mut Table),
+) -> Result<Outcome> {
+    let retention = cx.retention(&target.table.project)?;
+    let id = target.id;
+    let outcome = change_table(cx, target, |table| {
+        let before = retention.window(table);
+        change(table);
+        changed_table_retention(table, retention.project(), before);
+    })?;
+    collect_all_of(cx.store()?, cx.now_ms, &[id])?;
+    Ok(outcome)
 }
 
 fn rename(cx: &Context<'_>, target: Target, new_name: &Name) -> Result<Outcome> {
@@ -523,18 +559,39 @@ fn drop_partitions(
     target: Target,
     if_exists: bool,
     filters: &[PartitionFilter],
+    purge: bool,
 ) -> Result<Outcome> {
     let partitions = filtered(cx, &target, filters, if_exists, false)?;
     if partitions.is_empty() {
         return Ok(Outcome::Done);
     }
-    let catalog = cx.catalog()?;
     edited(cx, target, |batch, edit| {
+        drop_all(cx, batch, edit, partitions, purge)
+    })
+}
+
+/// Drops partitions into backup state, or for good.
+fn drop_all<'a>(
+    cx: &Context<'a>,
+    batch: &mut Batch<'a>,
+    edit: &mut TableEdit<'_>,
+    partitions: Vec<(PartitionId, Partition)>,
+    purge: bool,
+) -> Result<()> {
+    let catalog = cx.catalog()?;
+    if !purge {
         for (id, partition) in partitions {
             edit.drop_partition(batch, catalog, id, partition)?;
         }
-        Ok(())
-    })
+        return Ok(());
+    }
+    let mut collector = Collector::new(catalog, batch, usize::MAX);
+    for (id, mut partition) in partitions {
+        partition.head = edit.skip_row();
+        collector.remove_partition(edit.id, &edit.table, id, &partition)?;
+    }
+    collector.finish()?;
+    Ok(())
 }
 
 fn rename_partition(
@@ -570,6 +627,7 @@ fn merge_partitions(
     if_exists: bool,
     filters: &[PartitionFilter],
     into: &PartitionSpec,
+    purge: bool,
 ) -> Result<Outcome> {
     let sources = filtered(cx, &target, filters, if_exists, true)?;
     if sources.is_empty() {
@@ -582,26 +640,47 @@ fn merge_partitions(
     }
     let values = full_values(&target, into)?;
     let (store, catalog) = (cx.store()?, cx.catalog()?);
-    let mut segments = Vec::new();
+    let mut segments: Vec<SegmentRef> = Vec::new();
+    let mut copied = Vec::new();
     for (_, partition) in &sources {
         let content = catalog.require_version(target.id, partition.head)?.content;
-        segments.extend(content.unwrap_or_default().segments(store)?);
+        let more = content.unwrap_or_default().segments(store)?;
+        let is_there = |segment: &SegmentRef| segments.iter().any(|other| other.id == segment.id);
+        match more.iter().any(is_there) {
+            // A segment stands once in a snapshot.
+            true => copied.push(partition.head),
+            false => segments.extend(more),
+        }
     }
-    let rows_removed = match catalog.live_partition(target.id, &values)? {
+    let before = match catalog.live_partition(target.id, &values)? {
         Some(id) => {
             let partition = catalog.require_partition(target.id, id)?;
-            let content = catalog.require_version(target.id, partition.head)?.content;
-            content.map_or(0, |content| content.row_count)
+            catalog.require_version(target.id, partition.head)?.content
         }
-        None => 0,
+        None => None,
     };
+    let rows_removed = before.as_ref().map_or(0, |content| content.row_count);
+    let source = target.clone();
     edited(cx, target, |batch, edit| {
         // The rows stay where they are: the target points at the segments of the sources.
-        let snapshot = Snapshot::of(store, batch, segments);
+        let shared: BTreeSet<Piece> = segments.iter().map(Piece::of).collect();
+        let held = match &before {
+            Some(before) => before.pieces(store)?,
+            None => BTreeSet::new(),
+        };
+        let newly: Vec<Piece> = shared.difference(&held).copied().collect();
+        TableEdit::hold(batch, catalog, &newly)?;
+        let mut writer = batch.segment_writer();
+        for lsn in copied {
+            query::stored(cx, &source, lsn, &mut |rows| Ok(writer.write(rows)?))?;
+        }
+        let copies = batch.finish_segments(writer)?;
+        let snapshot = Snapshot::of(store, batch, segments).append(store, batch, copies)?;
         let content = Content::Snapshot {
             rows_added: snapshot.row_count,
             snapshot,
             rows_removed,
+            origin: None,
         };
         put(
             cx,
@@ -611,12 +690,9 @@ fn merge_partitions(
             content,
             Operation::Overwrite,
         )?;
-        for (id, partition) in sources {
-            if partition.values != values {
-                edit.drop_partition(batch, catalog, id, partition)?;
-            }
-        }
-        Ok(())
+        let mut sources = sources;
+        sources.retain(|(_, partition)| partition.values != values);
+        drop_all(cx, batch, edit, sources, purge)
     })
 }
 
@@ -662,6 +738,11 @@ fn merge_small_files(
         if merged.row_count != rows_before {
             return Err(Error::internal("merging changed the number of rows"));
         }
+        let mut collector = Collector::new(catalog, &mut batch, usize::MAX);
+        collector.rewritten(target.id, lsn, &version)?;
+        collector.finish()?;
+        // It is no longer what it was made of.
+        version.restored_from = None;
         version.content = Some(merged);
         batch.put(&key, &version);
         is_changed = true;

@@ -235,6 +235,7 @@ impl<'a, 'b> Work<'a, 'b> {
             snapshot,
             rows_added,
             rows_removed,
+            origin: None,
         };
         put(self.cx, batch, edit, place, content, change.operation)
     }

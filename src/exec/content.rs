@@ -1,7 +1,7 @@
 //! New content for a table or its partitions: what INSERT, LOAD, TRUNCATE, CLONE, UPDATE and MERGE share.
 
-use crate::catalog::Operation;
 use crate::catalog::edit::{NewRow, TableEdit};
+use crate::catalog::{Operation, Origin};
 use crate::error::Result;
 use crate::plan::Context;
 use crate::store::{Batch, NewSegment, Snapshot};
@@ -17,6 +17,8 @@ pub(super) enum Content {
         snapshot: Snapshot,
         rows_added: u64,
         rows_removed: u64,
+        /// The version whose content this is, where it is one.
+        origin: Option<Origin>,
     },
 }
 
@@ -75,8 +77,10 @@ pub(super) fn put(
             snapshot,
             rows_added,
             rows_removed,
+            origin,
         } => NewRow {
             rows_added,
+            restored_from: origin,
             ..NewRow::content(operation, snapshot, rows_removed)
         },
     };

@@ -1,15 +1,17 @@
 //! CREATE, DROP, TRUNCATE and CLONE. Manual pages: "Table operations", "CLONE TABLE".
 
+use super::alter::check_properties;
 use super::content::{Content, put};
 use super::{Outcome, query};
 use crate::catalog::edit::{NewRow, TableEdit};
-use crate::catalog::{Column, Operation, Partition, Schema, Table};
+use crate::catalog::{Column, Operation, Origin, Partition, Schema, Table};
 use crate::engine::types::{arrow_type_name, column_type};
 use crate::engine::values::{check_default, stored_rows};
 use crate::error::{Error, Result};
 use crate::ids::PartitionId;
 use crate::plan::{ClonePlan, CloneTarget, Context, NewTable, Target};
 use crate::store::Snapshot;
+use crate::timemachine::collect::collect_all_of;
 
 pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcome> {
     for column in new.schema.all_columns() {
@@ -21,6 +23,7 @@ pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcom
             cx.zone,
         )?;
     }
+    check_properties(&new.properties)?;
     let mut batch = cx.store()?.begin();
     let author = cx.author();
     let mut content = None;
@@ -87,7 +90,8 @@ pub(super) fn queried_schema(result: &datafusion::arrow::datatypes::SchemaRef) -
     })
 }
 
-pub(super) fn drop_table(cx: &Context<'_>, target: Target) -> Result<Outcome> {
+/// Drops a table into backup state, or for good.
+pub(super) fn drop_table(cx: &Context<'_>, target: Target, purge: bool) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author = cx.author();
     let content = cx
@@ -96,8 +100,15 @@ pub(super) fn drop_table(cx: &Context<'_>, target: Target) -> Result<Outcome> {
         .content;
     let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table);
     edit.drop_table(&mut batch, content.map_or(0, |content| content.row_count));
+    if purge {
+        let dropped = edit.table.last_row_at_ms;
+        edit.purge_before(dropped + 1);
+    }
     edit.finish(&mut batch);
     cx.commit(batch, &author)?;
+    if purge {
+        collect_all_of(cx.store()?, cx.now_ms, &[target.id])?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -210,6 +221,10 @@ pub(super) fn clone_table(cx: &Context<'_>, plan: ClonePlan) -> Result<Outcome> 
                         rows_added: snapshot.row_count,
                         snapshot,
                         rows_removed,
+                        origin: Some(Origin {
+                            table: source.id,
+                            lsn,
+                        }),
                     }
                 } else {
                     let mut writer = batch.segment_writer();

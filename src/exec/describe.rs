@@ -1,7 +1,8 @@
 //! DESC of tables, partitions and views. Manual page: "View table information".
 
+use super::purge::Backups;
 use super::{Description, Fact, Outcome, local_time};
-use crate::catalog::{Partition, View};
+use crate::catalog::{Partition, RETENTION_KEY, View};
 use crate::error::Result;
 use crate::ids::Lsn;
 use crate::plan::{Context, Target};
@@ -45,7 +46,7 @@ pub(super) fn table(cx: &Context<'_>, target: Target, extended: bool) -> Result<
     } else {
         "true"
     };
-    let extended = extended.then(|| {
+    let describe = || -> Result<Vec<Fact>> {
         let mut facts = vec![
             Fact::Pair("TableID", target.id.to_string()),
             Fact::Pair("IsArchived", "false".to_owned()),
@@ -62,11 +63,22 @@ pub(super) fn table(cx: &Context<'_>, target: Target, extended: bool) -> Result<
         if let Some(clustering) = &table.clustering {
             facts.push(Fact::Pair("Clustering", clustering.clone()));
         }
-        for (key, value) in &table.properties {
+        let retention = cx.retention(&table.project)?;
+        let window = retention.window(table);
+        let backups = Backups::of(catalog, target.id, table, window)?;
+        facts.push(Fact::Pair("BackupSize", backups.size_bytes.to_string()));
+        facts.push(Fact::Pair("BackupVersionCount", backups.count.to_string()));
+        facts.push(Fact::Line(format!("{RETENTION_KEY}: {}", window.days())));
+        let others = table
+            .properties
+            .iter()
+            .filter(|(key, _)| *key != RETENTION_KEY);
+        for (key, value) in others {
             facts.push(Fact::Line(format!("{key}={value}")));
         }
-        facts
-    });
+        Ok(facts)
+    };
+    let extended = extended.then(describe).transpose()?;
     Ok(Outcome::Description(Box::new(Description {
         groups,
         columns: target.schema.columns,

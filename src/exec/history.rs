@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{Layout, Listing, Outcome, local_time};
-use crate::ast::{Part, TableRef};
+use crate::ast::{Part, ShowHistory};
 use crate::catalog::{Catalog, Partition, Schema};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 use crate::plan::{Context, matches_values, partial_values};
-use crate::timemachine::{Window, find_incarnation, listed_tables, table_history};
+use crate::timemachine::{HistoryRow, Window, find_incarnation, listed_tables, table_history};
 
 pub(super) fn for_tables(cx: &Context<'_>) -> Result<Outcome> {
-    let rows = listed_tables(cx.catalog()?, cx.project, cx.window(cx.project)?)?;
+    let rows = listed_tables(cx.catalog()?, cx.project, &cx.retention(cx.project)?)?;
     let rows = rows.into_iter().map(|row| {
         let partitioned = if row.table.partitioned {
             "TRUE"
@@ -37,22 +37,31 @@ pub(super) fn for_tables(cx: &Context<'_>) -> Result<Outcome> {
             "CreateTime",
             "DropTime",
         ],
+        hidden: 0,
         rows: rows.collect(),
     }))
 }
 
-pub(super) fn for_table(cx: &Context<'_>, name: &TableRef, parts: &[Part]) -> Result<Outcome> {
+pub(super) fn for_table(cx: &Context<'_>, show: &ShowHistory) -> Result<Outcome> {
     let catalog = cx.catalog()?;
-    let project = cx.project_of(&name.table)?;
-    let window = cx.window(&project)?;
-    let found = find_incarnation(catalog, &project, &name.table.name.text, name.id, window)?;
+    let name = &show.table.table;
+    let project = cx.project_of(name)?;
+    let retention = cx.retention(&project)?;
+    let found = find_incarnation(
+        catalog,
+        &project,
+        &name.name.text,
+        show.table.id,
+        &retention,
+    )?;
     let Some((id, table)) = found else {
-        return Err(
-            Error::table_not_found(&project, &name.table.name.text).at(name.table.name.at.0),
-        );
+        return Err(Error::table_not_found(&project, &name.name.text).at(name.name.at.0));
     };
-    let mut rows = table_history(catalog, id, &table, window)?;
-    if !parts.is_empty() {
+    let window = retention.window(&table);
+    // Rows of some partitions may be anywhere.
+    let limit = show.limit.filter(|_| show.parts.is_empty());
+    let mut rows = table_history(catalog, id, &table, window, limit)?;
+    if !show.parts.is_empty() {
         let schema = catalog.schema(id, table.schema)?;
         if !table.partitioned {
             return Err(Error::semantic(format!(
@@ -60,39 +69,87 @@ pub(super) fn for_table(cx: &Context<'_>, name: &TableRef, parts: &[Part]) -> Re
                 table.name
             )));
         }
-        let chosen = chosen_partitions(catalog, id, &schema, parts, window)?;
+        let chosen = chosen_partitions(catalog, id, &schema, &show.parts, window)?;
         rows.retain(|row| {
-            row.partition
+            row.version
+                .partition
                 .is_some_and(|partition| chosen.contains(&partition))
         });
     }
-    let rows = rows.into_iter().map(|row| {
-        let object_type = if row.partition.is_some() {
-            "PARTITION"
-        } else {
-            "TABLE"
-        };
-        vec![
-            Some(object_type.to_owned()),
-            Some(row.object_id),
-            Some(row.object_name),
-            Some(row.lsn.to_string()),
-            Some(local_time(row.committed_at_ms, cx.zone)),
-            Some(row.operation.to_string()),
-        ]
-    });
+    if let Some(limit) = show.limit {
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    let rows = rows.into_iter().map(|row| shown_row(cx, id, row));
+    let (layout, hidden) = match show.extended {
+        true => (Layout::Columns, 0),
+        false => (Layout::History, AUDIT.len()),
+    };
     Ok(Outcome::Listing(Listing {
-        layout: Layout::History,
-        titles: vec![
-            "ObjectType",
-            "ObjectId",
-            "ObjectName",
-            "LSN",
-            "Time",
-            "Operation",
-        ],
+        layout,
+        titles: [DOCUMENTED.as_slice(), &AUDIT].concat(),
+        hidden,
         rows: rows.collect(),
     }))
+}
+
+const DOCUMENTED: [&str; 6] = [
+    "ObjectType",
+    "ObjectId",
+    "ObjectName",
+    "LSN",
+    "Time",
+    "Operation",
+];
+/// What the documented listing leaves out.
+const AUDIT: [&str; 7] = [
+    "User",
+    "RowsAdded",
+    "RowsRemoved",
+    "Size",
+    "ParentLSN",
+    "Cause",
+    "Statement",
+];
+
+fn shown_row(cx: &Context<'_>, table: TableId, row: HistoryRow) -> Vec<Option<String>> {
+    let version = row.version;
+    let object_type = match version.partition {
+        Some(_) => "PARTITION",
+        None => "TABLE",
+    };
+    let cause = match version.restored_from {
+        Some(origin) if origin.table == table => format!("RESTORE {}", origin.lsn),
+        Some(origin) => format!("RESTORE {} {}", origin.table, origin.lsn),
+        None if version.statement.is_empty() => "LIFECYCLE".to_owned(),
+        None => "STATEMENT".to_owned(),
+    };
+    let object_id = version
+        .partition
+        .map_or_else(|| table.to_string(), |partition| partition.to_string());
+    let size_bytes = version
+        .content
+        .map(|content| content.size_bytes.to_string());
+    vec![
+        Some(object_type.to_owned()),
+        Some(object_id),
+        Some(row.object_name),
+        Some(row.lsn.to_string()),
+        Some(local_time(version.committed_at_ms, cx.zone)),
+        Some(version.operation.to_string()),
+        Some(version.user),
+        Some(version.rows_added.to_string()),
+        Some(version.rows_removed.to_string()),
+        size_bytes,
+        version.previous.map(|lsn| lsn.to_string()),
+        Some(cause),
+        Some(
+            version
+                .statement
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
+    ]
 }
 
 /// The partitions that specs and ids name: of each spec the live one, or the one dropped last.

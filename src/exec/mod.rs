@@ -12,12 +12,14 @@ mod insert;
 mod outcome;
 mod partitioned;
 mod project;
+mod purge;
 mod query;
 mod restore;
 mod show;
 mod view;
 
 pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
+pub use purge::collected;
 
 use chrono::TimeZone;
 use chrono_tz::Tz;
@@ -31,7 +33,7 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
         Plan::Nothing => Ok(Outcome::Done),
         Plan::CreateTable(table) => ddl::create_table(cx, table),
         Plan::CreateView(new) => view::create(cx, new),
-        Plan::DropTable(target) => ddl::drop_table(cx, target),
+        Plan::DropTable { target, purge } => ddl::drop_table(cx, target, purge),
         Plan::DropView { project, name } => view::drop(cx, project, name),
         Plan::AlterTable { target, action } => alter::alter_table(cx, target, action),
         Plan::Truncate { target, partitions } => ddl::truncate(cx, target, partitions),
@@ -44,7 +46,10 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
         Plan::CheckQuery(query) => query::columns(cx, &query).map(|_| Outcome::Done),
         Plan::Query(query) => query::query(cx, &query),
         Plan::ShowHistoryForTables => history::for_tables(cx),
-        Plan::ShowHistory { table, parts } => history::for_table(cx, &table, &parts),
+        Plan::ShowHistory(show) => history::for_table(cx, &show),
+        Plan::PurgeTable { table, hours } => purge::table(cx, &table, hours),
+        Plan::PurgeAll { hours } => purge::all(cx, hours),
+        Plan::ShowRecycleBin { project } => purge::recycle_bin(cx, &project),
         Plan::Restore(restore) => restore::restore(cx, restore),
         Plan::ShowProject => project::show(cx),
         Plan::SetProject(settings) => project::set(cx, settings),

@@ -34,6 +34,8 @@ pub struct RowSet {
 pub struct Listing {
     pub layout: Layout,
     pub titles: Vec<&'static str>,
+    /// So many of the last columns are for programs that read JSON only.
+    pub hidden: usize,
     /// `None` where there is nothing to say.
     pub rows: Vec<Vec<Option<String>>>,
 }
@@ -45,6 +47,8 @@ pub enum Layout {
     HistoryOfTables,
     /// `show history for table t`.
     History,
+    /// Columns as wide as what stands in them.
+    Columns,
     /// `owner:table`, one per line.
     Tables,
     /// One value per line.

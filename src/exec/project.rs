@@ -2,10 +2,11 @@
 
 use super::{Layout, Listing, Outcome};
 use crate::ast::Setting;
+use crate::catalog::{RETENTION_KEY, parse_retention};
 use crate::error::{Error, Result};
 use crate::plan::Context;
 use crate::store::Key;
-use crate::timemachine::{RETENTION_KEY, change_retention, parse_retention};
+use crate::timemachine::change_retention;
 
 /// Longest property value, in bytes.
 const VALUE_MAX: usize = 64 << 10;
@@ -19,6 +20,7 @@ pub(super) fn show(cx: &Context<'_>) -> Result<Outcome> {
     Ok(Outcome::Listing(Listing {
         layout: Layout::Settings,
         titles: vec!["key", "value"],
+        hidden: 0,
         rows: rows.collect(),
     }))
 }

@@ -12,7 +12,8 @@ use crate::ids::{Lsn, PartitionId, TableId};
 use crate::plan::{Context, matches_values, partial_values};
 use crate::store::{Batch, Key, Snapshot};
 use crate::timemachine::{
-    Chosen, Refusal, Window, exact_version, find_incarnation, partition_at, state_at, table_history,
+    Chosen, Refusal, Retention, Window, exact_version, find_incarnation, partition_at, state_at,
+    table_history,
 };
 
 pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
@@ -20,7 +21,7 @@ pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
     let work = Work {
         cx,
         catalog: cx.catalog()?,
-        window: cx.window(&project)?,
+        retention: cx.retention(&project)?,
         author: cx.author(),
         project,
     };
@@ -62,6 +63,8 @@ struct Incarnation {
     id: TableId,
     table: Table,
     schema: Schema,
+    /// What of its history is kept.
+    window: Window,
 }
 
 /// What a partition is to become, and where that comes from.
@@ -74,7 +77,7 @@ struct Piece {
 struct Work<'a> {
     cx: &'a Context<'a>,
     catalog: Catalog<'a>,
-    window: Window,
+    retention: Retention,
     author: Author,
     project: String,
 }
@@ -88,18 +91,27 @@ impl Work<'_> {
             let named =
                 known.filter(|table| table.project == self.project && table.name == name.text);
             let Some(table) = named else {
-                return Err(Refusal::UnknownTableId(id).into());
+                return Err(match self.catalog.gone_table(id)? {
+                    Some(gone)
+                        if gone.project == self.project && gone.name == [name.text.clone()] =>
+                    {
+                        Refusal::NoBackup(name.text.clone()).into()
+                    }
+                    _ => Refusal::UnknownTableId(id).into(),
+                });
             };
-            if table
-                .dropped_at_ms
-                .is_some_and(|dropped| !self.window.keeps(dropped))
-            {
+            if !self.retention.keeps(&table) {
                 return Err(Refusal::NoBackup(table.name).into());
             }
             return self.incarnation(id, table);
         }
-        let Some((id, table)) =
-            find_incarnation(self.catalog, &self.project, &name.text, None, self.window)?
+        let Some((id, table)) = find_incarnation(
+            self.catalog,
+            &self.project,
+            &name.text,
+            None,
+            &self.retention,
+        )?
         else {
             return Err(Error::table_not_found(&self.project, &name.text).at(name.at.0));
         };
@@ -109,10 +121,7 @@ impl Work<'_> {
                 .catalog
                 .dropped_tables(&self.project, Some(&name.text))?
             {
-                if table
-                    .dropped_at_ms
-                    .is_some_and(|dropped| self.window.keeps(dropped))
-                {
+                if self.retention.keeps(&table) {
                     ids.push(id.to_string());
                 }
             }
@@ -125,7 +134,16 @@ impl Work<'_> {
 
     fn incarnation(&self, id: TableId, table: Table) -> Result<Incarnation> {
         let schema = self.catalog.schema(id, table.schema)?;
-        Ok(Incarnation { id, table, schema })
+        let retention = match table.project == self.project {
+            true => self.retention.clone(),
+            false => self.cx.retention(&table.project)?,
+        };
+        Ok(Incarnation {
+            id,
+            window: retention.window(&table),
+            table,
+            schema,
+        })
     }
 
     fn begin(&self) -> Result<Batch<'_>> {
@@ -191,7 +209,7 @@ impl Work<'_> {
             let (id, partition) = match part {
                 Part::Id { id, .. } => match self.catalog.partition(source.id, *id)? {
                     Some(partition) => (*id, partition),
-                    None => return Err(Refusal::UnknownPartitionId(*id).into()),
+                    None => return Err(self.unknown_partition(&source, *id)?),
                 },
                 Part::Spec(_) => {
                     return Err(Refusal::WrongForm(
@@ -204,7 +222,7 @@ impl Work<'_> {
             let Some(dropped) = partition.dropped_at_ms else {
                 return Err(Refusal::PartitionTaken(spec).into());
             };
-            if !self.window.keeps(dropped) {
+            if !source.window.keeps(dropped) {
                 return Err(Refusal::NoBackup(spec).into());
             }
             let twice = pieces
@@ -237,7 +255,7 @@ impl Work<'_> {
         if source.table.partitioned {
             return self.partitioned_table_to_lsn(source, lsn);
         }
-        let version = exact_version(self.catalog, source.id, &source.table, lsn, self.window)?;
+        let version = exact_version(self.catalog, source.id, &source.table, lsn, source.window)?;
         let rows_removed = self.current_rows(source.id, source.table.head)?;
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
@@ -313,7 +331,13 @@ impl Work<'_> {
 
     /// Whether a partitioned table can go back to `lsn`, and the schema it had there.
     fn check_point(&self, source: &Incarnation, lsn: Lsn) -> Result<u32> {
-        let listed = table_history(self.catalog, source.id, &source.table, self.window)?;
+        let listed = table_history(
+            self.catalog,
+            source.id,
+            &source.table,
+            source.window,
+            Some(1),
+        )?;
         let first = listed.first().map_or(source.table.last_lsn, |row| row.lsn);
         if lsn < first || lsn > source.table.last_lsn {
             return Err(Refusal::UnknownLsn(lsn).into());
@@ -350,13 +374,13 @@ impl Work<'_> {
                 (source.id, &source.table),
                 (id, &partition),
                 lsn,
-                self.window,
+                source.window,
                 &spec,
             )?;
             if let Some(chosen) = at {
                 let gone = partition
                     .dropped_at_ms
-                    .is_some_and(|dropped| !self.window.keeps(dropped));
+                    .is_some_and(|dropped| !source.window.keeps(dropped));
                 if gone {
                     return Err(Refusal::NoBackup(spec).into());
                 }
@@ -365,6 +389,13 @@ impl Work<'_> {
                     partition,
                     chosen,
                 });
+            }
+        }
+        // What was collected since cannot come back.
+        for gone in self.catalog.gone_partitions(source.id)? {
+            if gone.first <= lsn && lsn < gone.last {
+                let spec = self.spec_of(&source.schema, &gone.name);
+                return Err(Refusal::NoBackup(spec).into());
             }
         }
         pieces.sort_by(|a, b| a.partition.values.cmp(&b.partition.values));
@@ -413,7 +444,7 @@ impl Work<'_> {
                     table,
                     (id, &partition),
                     lsn,
-                    self.window,
+                    source.window,
                     &spec,
                 )?;
                 if chosen.is_later {
@@ -437,6 +468,15 @@ impl Work<'_> {
         Ok(pieces)
     }
 
+    /// Why a partition of that id is not there.
+    fn unknown_partition(&self, source: &Incarnation, id: PartitionId) -> Result<Error> {
+        let refusal = match self.catalog.gone_partition(source.id, id)? {
+            Some(gone) => Refusal::NoBackup(self.spec_of(&source.schema, &gone.name)),
+            None => Refusal::UnknownPartitionId(id),
+        };
+        Ok(refusal.into())
+    }
+
     fn live_partitions_of(
         &self,
         source: &Incarnation,
@@ -444,7 +484,7 @@ impl Work<'_> {
     ) -> Result<Vec<(PartitionId, Partition)>> {
         match part {
             Part::Id { id, .. } => match self.catalog.partition(source.id, *id)? {
-                None => Err(Refusal::UnknownPartitionId(*id).into()),
+                None => Err(self.unknown_partition(source, *id)?),
                 Some(partition) if partition.dropped_at_ms.is_some() => {
                     Err(Refusal::StillDropped(self.spec(&source.schema, &partition)).into())
                 }
@@ -504,7 +544,8 @@ impl Work<'_> {
             if !parts.is_empty() {
                 self.check_partitioned(&source)?;
             }
-            let version = exact_version(self.catalog, source.id, &source.table, lsn, self.window)?;
+            let version =
+                exact_version(self.catalog, source.id, &source.table, lsn, source.window)?;
             let schema = self.catalog.schema(source.id, version.schema)?;
             (Some((lsn, version)), Vec::new(), schema)
         };
@@ -647,9 +688,13 @@ impl Work<'_> {
     }
 
     fn spec(&self, schema: &Schema, partition: &Partition) -> String {
+        self.spec_of(schema, &partition.values)
+    }
+
+    fn spec_of(&self, schema: &Schema, values: &[String]) -> String {
         SpecText {
             columns: &schema.partition_columns,
-            values: &partition.values,
+            values,
         }
         .to_string()
     }

@@ -21,6 +21,7 @@ pub(super) fn tables(cx: &Context<'_>, project: &str, pattern: Option<&str>) -> 
     Ok(Outcome::Listing(Listing {
         layout: Layout::Tables,
         titles: vec!["owner", "table"],
+        hidden: 0,
         rows: shown
             .map(|(_, table)| vec![Some(table.owner), Some(table.name)])
             .collect(),
@@ -60,6 +61,7 @@ pub(super) fn partitions(
     Ok(Outcome::Listing(Listing {
         layout: Layout::Lines,
         titles: vec!["partition"],
+        hidden: 0,
         rows: shown
             .map(|(_, partition)| vec![Some(spec_text(&target.schema, &partition.values))])
             .collect(),
@@ -77,6 +79,7 @@ pub(super) fn views(cx: &Context<'_>, project: &str, pattern: Option<&str>) -> R
     Ok(Outcome::Listing(Listing {
         layout: Layout::Tables,
         titles: vec!["owner", "view"],
+        hidden: 0,
         rows: shown
             .map(|(name, view)| vec![Some(view.owner), Some(name)])
             .collect(),
@@ -88,6 +91,7 @@ pub(super) fn columns(target: &Target) -> Outcome {
     Outcome::Listing(Listing {
         layout: Layout::Lines,
         titles: vec!["column"],
+        hidden: 0,
         rows: names
             .map(|column| vec![Some(column.name.clone())])
             .collect(),
@@ -99,6 +103,7 @@ pub(super) fn properties(target: Target) -> Outcome {
     Outcome::Listing(Listing {
         layout: Layout::Settings,
         titles: vec!["key", "value"],
+        hidden: 0,
         rows: pairs
             .map(|(key, value)| vec![Some(key), Some(value)])
             .collect(),
@@ -188,6 +193,7 @@ pub(super) fn functions(pattern: Option<&str>) -> Outcome {
     Outcome::Listing(Listing {
         layout: Layout::Lines,
         titles: vec!["function", "usage", "summary"],
+        hidden: 0,
         rows: shown
             .map(|function| {
                 [function.name, function.usage, function.summary]

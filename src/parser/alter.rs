@@ -10,7 +10,7 @@ use super::common::{
     flag, fragment, keyword, keywords, name, object_name, parenthesized, partition_spec, property,
     string, symbol,
 };
-use super::ddl::{column, column_name, data_type, lifecycle, nullability, refuse_purge};
+use super::ddl::{column, column_name, data_type, lifecycle, nullability};
 use super::token::{Parsed, TokenKind, Tokens};
 use crate::ast::{
     AlterAction, AlterTable, At, ColumnChange, ColumnDefinition, ColumnPlace, Name,
@@ -37,7 +37,6 @@ pub(super) fn alter_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
         merge,
     ))
     .parse(rest)?;
-    refuse_purge(rest, "ALTER TABLE … PURGE")?;
     Ok((rest, Statement::AlterTable(AlterTable { table, action })))
 }
 
@@ -222,6 +221,7 @@ fn partitions(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     let drop = (
         preceded(keyword("DROP"), flag(&["IF", "EXISTS"])),
         separated_list1(symbol(","), partition_filter),
+        flag(&["PURGE"]),
     );
     let rename = (
         partition_spec,
@@ -232,13 +232,17 @@ fn partitions(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
             if_not_exists,
             specs,
         }),
-        drop.map(|(if_exists, filters)| AlterAction::DropPartitions { if_exists, filters }),
+        drop.map(|(if_exists, filters, purge)| AlterAction::DropPartitions {
+            if_exists,
+            filters,
+            purge,
+        }),
         rename.map(|(from, to)| AlterAction::RenamePartition { from, to }),
     ))
     .parse(input)
 }
 
-/// `MERGE [IF EXISTS] PARTITION(…), … OVERWRITE PARTITION(…)`, `[PARTITION(…)] MERGE SMALLFILES`.
+/// `MERGE [IF EXISTS] PARTITION(…), … OVERWRITE PARTITION(…) [PURGE]`, `[PARTITION(…)] MERGE SMALLFILES`.
 fn merge(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     let small = (opt(partition_spec), keywords(&["MERGE", "SMALLFILES"]));
     if let Ok((rest, (spec, ()))) = { small }.parse(input) {
@@ -247,12 +251,14 @@ fn merge(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     let (rest, if_exists) = preceded(keyword("MERGE"), flag(&["IF", "EXISTS"])).parse(input)?;
     let (rest, filters) = cut(separated_list1(symbol(","), partition_filter)).parse(rest)?;
     let (rest, target) = preceded(keyword("OVERWRITE"), cut(partition_spec)).parse(rest)?;
+    let (rest, purge) = flag(&["PURGE"])(rest)?;
     Ok((
         rest,
         AlterAction::MergePartitions {
             if_exists,
             filters,
             target,
+            purge,
         },
     ))
 }

@@ -343,27 +343,17 @@ pub(super) fn lifecycle(input: Tokens<'_>) -> Parsed<'_, u32> {
     Ok((rest, days as u32))
 }
 
-/// `DROP TABLE [IF EXISTS] t`.
+/// `DROP TABLE [IF EXISTS] t [PURGE]`.
 pub(super) fn drop_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = keywords(&["DROP", "TABLE"])(input)?;
     rest.enter("DROP TABLE");
     let (rest, if_exists) = flag(&["IF", "EXISTS"])(rest)?;
     let (rest, table) = object_name(rest)?;
-    refuse_purge(rest, "DROP TABLE … PURGE")?;
-    Ok((rest, Statement::DropTable { table, if_exists }))
-}
-
-pub(super) fn refuse_purge(
-    input: Tokens<'_>,
-    name: &str,
-) -> Result<(), nom::Err<super::token::Failed>> {
-    match input
-        .first()
-        .filter(|token| token.text.eq_ignore_ascii_case("PURGE"))
-    {
-        Some(token) => input
-            .fatal::<()>(Error::not_supported(name).at(token.at))
-            .map(drop),
-        None => Ok(()),
-    }
+    let (rest, purge) = flag(&["PURGE"])(rest)?;
+    let drop = Statement::DropTable {
+        table,
+        if_exists,
+        purge,
+    };
+    Ok((rest, drop))
 }

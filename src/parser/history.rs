@@ -6,9 +6,11 @@ use nom::combinator::{cut, opt};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
-use super::common::{flag, keyword, keywords, number, object_name, spec_values, string, symbol};
+use super::common::{
+    flag, keyword, keywords, name, number, object_name, spec_values, string, symbol,
+};
 use super::token::{Parsed, TokenKind, Tokens};
-use crate::ast::{At, Part, PartitionSpec, Restore, Statement, TableRef};
+use crate::ast::{At, Part, PartitionSpec, Restore, ShowHistory, Statement, TableRef};
 use crate::error::Error;
 use crate::ids::Lsn;
 
@@ -16,12 +18,63 @@ use crate::ids::Lsn;
 pub(super) fn show_history(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = keywords(&["SHOW", "HISTORY", "FOR"])(input)?;
     rest.enter("SHOW HISTORY");
-    let one_table = (preceded(keyword("TABLE"), cut(table_ref)), many0(part));
+    let one_table = (
+        preceded(keyword("TABLE"), cut(table_ref)),
+        many0(part),
+        flag(&["EXTENDED"]),
+        opt(preceded(keyword("LIMIT"), cut(count("a number of rows")))),
+    );
+    let one_table = one_table.map(|(table, parts, extended, limit)| {
+        Statement::ShowHistory(ShowHistory {
+            table,
+            parts,
+            extended,
+            limit,
+        })
+    });
     alt((
         keyword("TABLES").map(|()| Statement::ShowHistoryForTables),
-        one_table.map(|(table, parts)| Statement::ShowHistory { table, parts }),
+        one_table,
     ))
     .parse(rest)
+}
+
+/// `PURGE TABLE t [hours]`, `PURGE ALL [hours]`.
+pub(super) fn purge(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("PURGE")(input)?;
+    rest.enter("PURGE");
+    let hours = || opt(count("a number of hours"));
+    let table = (preceded(keyword("TABLE"), cut(object_name)), hours());
+    let all = preceded(keyword("ALL"), hours());
+    alt((
+        table.map(|(table, hours)| Statement::PurgeTable { table, hours }),
+        all.map(|hours| Statement::PurgeAll { hours }),
+    ))
+    .parse(rest)
+}
+
+/// `SHOW RECYCLEBIN [FROM|IN project]`.
+pub(super) fn show_recycle_bin(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["SHOW", "RECYCLEBIN"])(input)?;
+    rest.enter("SHOW RECYCLEBIN");
+    let of = alt((keyword("FROM"), keyword("IN")));
+    opt(preceded(of, cut(name)))
+        .map(|project| Statement::ShowRecycleBin { project })
+        .parse(rest)
+}
+
+/// A whole number that is not negative.
+fn count<'a, N: std::str::FromStr>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, N> {
+    move |input| {
+        let (rest, text) = number(input)?;
+        match text.parse() {
+            Ok(count) => Ok((rest, count)),
+            Err(_) => input.fatal(Error::syntax(
+                input.at(),
+                format!("invalid number '{text}', {what} is needed"),
+            )),
+        }
+    }
 }
 
 /// `RESTORE TABLE t …`.

@@ -98,6 +98,8 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             history::show_history,
             history::restore,
             history::undo,
+            history::purge,
+            history::show_recycle_bin,
             ddl::create_table,
             ddl::create_view,
             ddl::drop_table,

@@ -8,14 +8,14 @@ use chrono_tz::Tz;
 
 use crate::ast::ObjectName;
 use crate::catalog::edit::Author;
-use crate::catalog::{Catalog, Project};
+use crate::catalog::{Catalog, HoldsCounted, Project};
 use crate::clock::Clock;
 use crate::datatype::DataType;
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 use crate::store::{Batch, Key, Store, Warehouse};
-use crate::timemachine::Window;
+use crate::timemachine::Retention;
 
 /// Most rounds of a recursive WITH where no setting says otherwise.
 const RECURSIONS_MAX: usize = 10;
@@ -166,9 +166,9 @@ impl<'a> Context<'a> {
             .ok_or_else(|| Error::project_not_found(name))
     }
 
-    /// What of the past of `project` is kept, as this statement sees it.
-    pub fn window(&self, project: &str) -> Result<Window> {
-        Ok(Window::of(&self.require_project(project)?, self.now_ms))
+    /// The retention of `project`, as this statement sees it.
+    pub fn retention(&self, project: &str) -> Result<Retention> {
+        Retention::of(self.catalog()?, project, self.now_ms)
     }
 
     /// Makes the current project if it is not there yet.
@@ -182,10 +182,13 @@ impl<'a> Context<'a> {
         let project = Project {
             owner: self.user.to_owned(),
             created_at_ms: self.now_ms,
-            properties: [(crate::timemachine::RETENTION_KEY.to_owned(), "1".to_owned())].into(),
+            properties: [(crate::catalog::RETENTION_KEY.to_owned(), "1".to_owned())].into(),
             horizon_ms: 0,
         };
         batch.put(&key, &project);
+        if self.catalog()?.is_empty()? {
+            batch.put(&Key::HoldsCounted, &HoldsCounted {});
+        }
         self.store()?.commit(batch, self.author().commit_info())?;
         Ok(())
     }

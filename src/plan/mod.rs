@@ -14,7 +14,7 @@ use resolve::{
 
 use crate::ast::{
     AlterAction, CloneMode, CloneTable, CreateTable, CreateTableLike, CreateView, Delete, Describe,
-    Load, Merge, Query, Source, Statement, TableRef, Update,
+    Load, Merge, ObjectName, Query, Source, Statement, Update,
 };
 use crate::catalog::{Partition, Schema, View};
 use crate::engine::values::Mapping;
@@ -27,7 +27,10 @@ pub enum Plan {
     /// The statement's condition says there is nothing to do.
     Nothing,
     CreateTable(NewTable),
-    DropTable(Target),
+    DropTable {
+        target: Target,
+        purge: bool,
+    },
     CreateView(NewView),
     DropView {
         project: String,
@@ -62,9 +65,16 @@ pub enum Plan {
     /// The query has to make sense, and nothing more.
     CheckQuery(Query),
     ShowHistoryForTables,
-    ShowHistory {
-        table: TableRef,
-        parts: Vec<crate::ast::Part>,
+    ShowHistory(crate::ast::ShowHistory),
+    PurgeTable {
+        table: ObjectName,
+        hours: Option<u32>,
+    },
+    PurgeAll {
+        hours: Option<u32>,
+    },
+    ShowRecycleBin {
+        project: String,
     },
     Restore(crate::ast::Restore),
     ShowProject,
@@ -184,8 +194,12 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
         Statement::CreateTable(create) => create_table(cx, create)?,
         Statement::CreateTableLike(like) => create_table_like(cx, like)?,
         Statement::CreateView(create) => create_view(cx, create)?,
-        Statement::DropTable { table, if_exists } => match (require_table(cx, &table), if_exists) {
-            (Ok(target), _) => Plan::DropTable(target),
+        Statement::DropTable {
+            table,
+            if_exists,
+            purge,
+        } => match (require_table(cx, &table), if_exists) {
+            (Ok(target), _) => Plan::DropTable { target, purge },
             (Err(error), false) => return Err(error),
             (Err(error), true) => {
                 // Only a table that is not there is what IF EXISTS allows.
@@ -246,7 +260,12 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
         Statement::Query(query) => Plan::Query(query),
         Statement::Explain(query) => Plan::Explain(query),
         Statement::ShowHistoryForTables => Plan::ShowHistoryForTables,
-        Statement::ShowHistory { table, parts } => Plan::ShowHistory { table, parts },
+        Statement::ShowHistory(show) => Plan::ShowHistory(show),
+        Statement::PurgeTable { table, hours } => Plan::PurgeTable { table, hours },
+        Statement::PurgeAll { hours } => Plan::PurgeAll { hours },
+        Statement::ShowRecycleBin { project } => Plan::ShowRecycleBin {
+            project: known_project(cx, project)?,
+        },
         Statement::Restore(restore) => Plan::Restore(restore),
         Statement::ShowProject => Plan::ShowProject,
         Statement::SetProject(settings) => Plan::SetProject(settings),
@@ -415,7 +434,7 @@ fn clone_table(cx: &Context<'_>, clone: CloneTable) -> Result<Plan> {
 }
 
 /// A table whose rows may be changed one by one.
-fn transactional(cx: &Context<'_>, name: &crate::ast::ObjectName) -> Result<Target> {
+fn transactional(cx: &Context<'_>, name: &ObjectName) -> Result<Target> {
     let target = require_table(cx, name)?;
     let allows_all = cx
         .settings

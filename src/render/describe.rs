@@ -130,6 +130,7 @@ pub(super) fn listing(description: &Description) -> Listing {
         return Listing {
             layout: Layout::Settings,
             titles: vec!["Name", "Value"],
+            hidden: 0,
             rows: facts.map(pair).collect(),
         };
     }
@@ -154,6 +155,7 @@ pub(super) fn listing(description: &Description) -> Listing {
     Listing {
         layout: Layout::Lines,
         titles: vec!["Field", "Type", "Nullable", "IsPartition", "Comment"],
+        hidden: 0,
         rows: native.chain(partition).collect(),
     }
 }

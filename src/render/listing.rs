@@ -31,6 +31,7 @@ pub(super) fn text(listing: &Listing) -> String {
                 0,
             ],
         ),
+        Layout::Columns => columns(listing, &widths(listing)),
         Layout::Tables => listing
             .rows
             .iter()
@@ -44,6 +45,16 @@ pub(super) fn text(listing: &Listing) -> String {
         Layout::Lines => listing.rows.iter().map(|row| value(&row[0])).collect(),
     };
     lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// Of each column what is longest in it, and two blanks.
+fn widths(listing: &Listing) -> Vec<usize> {
+    let width = |(column, title): (usize, &&str)| {
+        let values = listing.rows.iter().filter_map(|row| row[column].as_ref());
+        let longest = values.map(|value| value.chars().count()).max();
+        longest.unwrap_or(0).max(title.len()) + 2
+    };
+    listing.titles.iter().enumerate().map(width).collect()
 }
 
 fn name_width(listing: &Listing, column: usize) -> usize {
@@ -63,9 +74,11 @@ fn name_width(listing: &Listing, column: usize) -> usize {
 
 /// Left-justified columns; a line does not end in blanks.
 fn columns(listing: &Listing, widths: &[usize]) -> Vec<String> {
+    let shown = listing.titles.len() - listing.hidden;
     let line = |values: Vec<&str>| {
         let padded = values
             .iter()
+            .take(shown)
             .zip(widths)
             .map(|(value, width)| format!("{value:<width$}"));
         padded.collect::<String>().trim_end().to_owned()
@@ -85,15 +98,17 @@ fn columns(listing: &Listing, widths: &[usize]) -> Vec<String> {
 /// The listing as programs read it.
 pub(super) fn machine(listing: &Listing, format: Format, out: &mut dyn Write) -> io::Result<()> {
     if format == Format::Csv {
+        let shown = listing.titles.len() - listing.hidden;
+        let shown_titles = listing.titles.iter().take(shown);
         writeln!(
             out,
             "{}",
-            csv_line(listing.titles.iter().map(|title| Some((*title).to_owned())))
+            csv_line(shown_titles.map(|title| Some((*title).to_owned())))
         )?;
         return listing
             .rows
             .iter()
-            .try_for_each(|row| writeln!(out, "{}", csv_line(row.iter().cloned())));
+            .try_for_each(|row| writeln!(out, "{}", csv_line(row.iter().take(shown).cloned())));
     }
     json_lines(
         out,

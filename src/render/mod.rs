@@ -7,7 +7,7 @@ mod rows;
 use std::io::{self, Write};
 
 use crate::error::Error;
-use crate::exec::{Layout, Outcome};
+use crate::exec::{Layout, Listing, Outcome};
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,15 +67,25 @@ pub fn outcome(outcome: &Outcome, format: Format, streams: &mut Streams<'_>) -> 
             write!(streams.out, "{}", listing::text(listing))?;
             match listing.layout {
                 Layout::Settings => streams.ok(format),
-                Layout::HistoryOfTables | Layout::History | Layout::Tables | Layout::Lines => {
-                    streams.ok_beside()
-                }
+                Layout::HistoryOfTables
+                | Layout::History
+                | Layout::Columns
+                | Layout::Tables
+                | Layout::Lines => streams.ok_beside(),
             }
         }
         (Outcome::Listing(listing), format) => {
             listing::machine(listing, format, streams.out)?;
             streams.ok(format)
         }
+    }
+}
+
+/// Draws a listing alone.
+pub fn listing(listing: &Listing, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Table => write!(out, "{}", listing::text(listing)),
+        format => listing::machine(listing, format, out),
     }
 }
 

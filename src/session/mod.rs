@@ -14,10 +14,11 @@ use crate::auth::Authority;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::exec::{Outcome, execute};
+use crate::exec::{Listing, Outcome, collected, execute};
 use crate::parser::parse;
 use crate::plan::{Context, plan};
 use crate::store::{StoreError, Warehouse};
+use crate::timemachine::collect::{collect, rehearse};
 
 /// What a session starts with.
 pub struct Start {
@@ -44,7 +45,18 @@ pub struct Session {
     project: String,
     settings: Settings,
     memory_bytes: usize,
+    /// The time of the last statement.
+    now_ms: i64,
+    /// Statements that may have changed something since the collector last looked.
+    uncollected: usize,
+    /// When the next backup may expire, as far as is known.
+    next_due_ms: Option<i64>,
 }
+
+/// The collector looks after so many statements at the latest, and when the session ends.
+const COLLECT_AFTER: usize = 256;
+/// So many rows are removed in passing; the rest the next time.
+const COLLECT_ROWS: usize = 10_000;
 
 /// The result of a statement and what the user should know beside it.
 #[derive(Debug)]
@@ -64,6 +76,9 @@ impl Session {
             project: start.project,
             settings: Settings::new(start.zone),
             memory_bytes: start.memory_bytes,
+            now_ms: 0,
+            uncollected: 0,
+            next_due_ms: None,
         }
     }
 
@@ -79,10 +94,18 @@ impl Session {
     /// Runs one statement, given without its `;`. What it changed is durable after [`Session::sync`].
     pub fn run(&mut self, text: &str) -> Reply {
         let now_ms = self.clock.begin_statement();
+        self.now_ms = now_ms;
         let mut notes = Vec::new();
         let outcome = self
             .life_of(text, now_ms, &mut notes)
             .map_err(|error| error.in_statement(text));
+        if outcome.is_ok()
+            && let Err(error) = self.collect_in_passing()
+        {
+            notes.push(format!(
+                "backups that have expired are still there: {error}"
+            ));
+        }
         Reply { outcome, notes }
     }
 
@@ -112,9 +135,50 @@ impl Session {
             cx.ensure_project()?;
             notes.extend(cx.store()?.take_notices());
         }
+        let is_query = matches!(statement, Statement::Query(_));
+        let changes_retention = matches!(statement, Statement::SetProject(_));
         let outcome = plan(statement, &cx).and_then(|plan| execute(plan, &cx));
         notes.extend(cx.notes.take());
+        self.uncollected += match (is_query, changes_retention) {
+            (true, _) => 0,
+            (false, false) => 1,
+            // What a shorter retention no longer covers goes at once.
+            (false, true) => COLLECT_AFTER,
+        };
         outcome
+    }
+
+    /// Removes what has expired, now and then.
+    fn collect_in_passing(&mut self) -> Result<()> {
+        let is_due = self.next_due_ms.is_some_and(|due| due <= self.now_ms);
+        if self.uncollected >= COLLECT_AFTER || (is_due && self.uncollected > 0) {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<()> {
+        let Some(store) = self.warehouse.opened() else {
+            return Ok(());
+        };
+        self.uncollected = 0;
+        self.next_due_ms = collect(store, self.now_ms, COLLECT_ROWS, &mut |_| {})?;
+        Ok(())
+    }
+
+    /// Removes everything that has expired, or only says what that would be.
+    pub fn collect_all(&mut self, is_rehearsal: bool) -> Result<Listing> {
+        let now_ms = self.clock.begin_statement();
+        let store = self.warehouse.store()?;
+        let mut rows = Vec::new();
+        let mut visit = |row| rows.push(row);
+        if is_rehearsal {
+            rehearse(store, now_ms, &mut visit)?;
+        } else {
+            collect(store, now_ms, usize::MAX, &mut visit)?;
+        }
+        store.sync()?;
+        Ok(collected(rows))
     }
 
     /// Statements about the session itself.
@@ -165,7 +229,11 @@ impl Session {
     }
 
     /// Ends the session and gives the warehouse back.
-    pub fn close(self) -> std::result::Result<(), StoreError> {
+    pub fn close(mut self) -> std::result::Result<(), StoreError> {
+        if self.uncollected > 0 {
+            // What is left, the next session finds.
+            let _ = self.collect();
+        }
         drop(self.engine);
         self.warehouse.close()
     }

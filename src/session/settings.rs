@@ -122,6 +122,7 @@ impl Settings {
         Outcome::Listing(Listing {
             layout: Layout::Settings,
             titles: vec!["key", "value"],
+            hidden: 0,
             rows: rows.collect(),
         })
     }

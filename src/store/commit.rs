@@ -9,6 +9,7 @@ use super::error::StoreError;
 use super::index::Change;
 use super::keys::Key;
 use super::segment::SegmentWriter;
+use super::snapshot::Piece;
 use super::{NewSegment, Store};
 use crate::ids::SegmentId;
 
@@ -112,11 +113,32 @@ impl<'a> Batch<'a> {
         Ok(segments)
     }
 
+    /// How many records it sets or removes.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// The number of object ids made before the next one.
     pub fn next_object(&mut self) -> u64 {
         let count = self.store.objects_made() + self.objects_made;
         self.objects_made += 1;
         count
+    }
+
+    /// Removes a piece of snapshots for good: its record now, the file of a segment that has one once this is
+    /// committed.
+    pub fn remove_piece(&mut self, piece: Piece) {
+        match piece {
+            Piece::Segment {
+                id, inline: false, ..
+            } => self.doom_segment(id),
+            Piece::Segment { id, .. } => self.remove(&Key::Segment(id)),
+            Piece::Node(id) => self.remove(&Key::Node(id)),
+        }
     }
 
     /// Removes a segment for good: its record now, its file once this is committed.

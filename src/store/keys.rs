@@ -45,31 +45,68 @@ pub enum Key {
         object: PartitionId,
         lsn: Lsn,
     },
+    /// A version that was made of another's content, under the version it was made of.
+    Derived {
+        origin: TableId,
+        origin_lsn: Lsn,
+        table: TableId,
+        lsn: Lsn,
+    },
+    /// A table that keeps backups, by its retention and the time its oldest backup was superseded.
+    Due {
+        retention: u8,
+        project: String,
+        superseded_at_ms: u64,
+        table: TableId,
+    },
+    /// A table with a lifecycle, by the time before which nothing of it ends.
+    Lifecycle { at_ms: u64, table: TableId },
+    /// A table incarnation that was collected.
+    GoneTable(TableId),
+    /// A partition incarnation that was collected.
+    GonePartition {
+        table: TableId,
+        partition: PartitionId,
+    },
+    /// Says that holds are counted in this warehouse.
+    HoldsCounted,
     /// A segment.
     Segment(SegmentId),
     /// A node of a long snapshot.
     Node(NodeId),
     /// A segment whose file is being deleted.
     Doomed(SegmentId),
+    /// How many more than one history holds a segment.
+    SegmentHolds(SegmentId),
+    /// How many more than one history holds a node.
+    NodeHolds(NodeId),
 }
 
 /// Stands for the table itself where an object id is asked for.
 pub const TABLE_OBJECT: PartitionId = PartitionId([0; 16]);
 
 const COUNTERS: u8 = 0x01;
+const HOLDS_COUNTED: u8 = 0x06;
 const PROJECT: u8 = 0x10;
 const TABLE_NAME: u8 = 0x20;
 const DROPPED_TABLE: u8 = 0x21;
 const VIEW: u8 = 0x22;
 const TABLE: u8 = 0x30;
 const SCHEMA: u8 = 0x31;
+const GONE_TABLE: u8 = 0x32;
 const LIVE_PARTITION: u8 = 0x40;
 const PARTITION: u8 = 0x41;
+const GONE_PARTITION: u8 = 0x42;
 const VERSION: u8 = 0x50;
 const OBJECT_VERSION: u8 = 0x51;
+const DERIVED: u8 = 0x52;
+const DUE: u8 = 0x53;
+const LIFECYCLE: u8 = 0x54;
 const SEGMENT: u8 = 0x60;
 const NODE: u8 = 0x61;
 const DOOMED: u8 = 0x62;
+const SEGMENT_HOLDS: u8 = 0x63;
+const NODE_HOLDS: u8 = 0x64;
 
 impl Key {
     /// The bytes of this key.
@@ -125,9 +162,43 @@ impl Key {
                 out.extend(object.0);
                 out.extend(lsn.0.to_be_bytes());
             }
+            Key::Derived {
+                origin,
+                origin_lsn,
+                table,
+                lsn,
+            } => {
+                push_id(&mut out, DERIVED, &origin.0);
+                out.extend(origin_lsn.0.to_be_bytes());
+                out.extend(table.0);
+                out.extend(lsn.0.to_be_bytes());
+            }
+            Key::Due {
+                retention,
+                project,
+                superseded_at_ms,
+                table,
+            } => {
+                out.extend([DUE, *retention]);
+                push_text(&mut out, project);
+                out.extend(superseded_at_ms.to_be_bytes());
+                out.extend(table.0);
+            }
+            Key::Lifecycle { at_ms, table } => {
+                push_number(&mut out, LIFECYCLE, *at_ms);
+                out.extend(table.0);
+            }
+            Key::GoneTable(table) => push_id(&mut out, GONE_TABLE, &table.0),
+            Key::GonePartition { table, partition } => {
+                push_id(&mut out, GONE_PARTITION, &table.0);
+                out.extend(partition.0);
+            }
+            Key::HoldsCounted => out.push(HOLDS_COUNTED),
             Key::Segment(id) => push_number(&mut out, SEGMENT, id.0),
             Key::Node(id) => push_number(&mut out, NODE, id.0),
             Key::Doomed(id) => push_number(&mut out, DOOMED, id.0),
+            Key::SegmentHolds(id) => push_number(&mut out, SEGMENT_HOLDS, id.0),
+            Key::NodeHolds(id) => push_number(&mut out, NODE_HOLDS, id.0),
         }
         out
     }
@@ -179,6 +250,30 @@ impl Key {
                 object: PartitionId(take(rest)?),
                 lsn: Lsn(take_number(rest)?),
             },
+            DERIVED => Key::Derived {
+                origin: TableId(take(rest)?),
+                origin_lsn: Lsn(take_number(rest)?),
+                table: TableId(take(rest)?),
+                lsn: Lsn(take_number(rest)?),
+            },
+            DUE => Key::Due {
+                retention: take::<1>(rest)?[0],
+                project: take_text(rest)?,
+                superseded_at_ms: take_number(rest)?,
+                table: TableId(take(rest)?),
+            },
+            LIFECYCLE => Key::Lifecycle {
+                at_ms: take_number(rest)?,
+                table: TableId(take(rest)?),
+            },
+            GONE_TABLE => Key::GoneTable(TableId(take(rest)?)),
+            GONE_PARTITION => Key::GonePartition {
+                table: TableId(take(rest)?),
+                partition: PartitionId(take(rest)?),
+            },
+            HOLDS_COUNTED => Key::HoldsCounted,
+            SEGMENT_HOLDS => Key::SegmentHolds(SegmentId(take_number(rest)?)),
+            NODE_HOLDS => Key::NodeHolds(NodeId(take_number(rest)?)),
             SEGMENT => Key::Segment(SegmentId(take_number(rest)?)),
             NODE => Key::Node(NodeId(take_number(rest)?)),
             DOOMED => Key::Doomed(SegmentId(take_number(rest)?)),
@@ -289,6 +384,57 @@ impl KeyRange {
         Self::prefix(vec![DOOMED])
     }
 
+    /// The versions that were made of the content of one.
+    pub fn derived(origin: TableId, lsn: Lsn) -> Self {
+        let mut out = Vec::with_capacity(25);
+        push_id(&mut out, DERIVED, &origin.0);
+        out.extend(lsn.0.to_be_bytes());
+        Self::prefix(out)
+    }
+
+    /// All tables that keep backups, by retention, project and the time of their oldest.
+    pub fn due() -> Self {
+        Self::prefix(vec![DUE])
+    }
+
+    /// The tables of one retention and project that keep backups.
+    pub fn due_of(retention: u8, project: &str) -> Self {
+        let mut out = vec![DUE, retention];
+        push_text(&mut out, project);
+        Self::prefix(out)
+    }
+
+    /// What of this range comes behind `other`.
+    pub fn behind(mut self, other: &Self) -> Self {
+        self.from.clone_from(&other.until);
+        self
+    }
+
+    /// All tables with a lifecycle, by the time before which nothing of them ends.
+    pub fn lifecycles() -> Self {
+        Self::prefix(vec![LIFECYCLE])
+    }
+
+    /// The collected partitions of a table.
+    pub fn gone_partitions(table: TableId) -> Self {
+        Self::id_prefix(GONE_PARTITION, table)
+    }
+
+    /// All table incarnations.
+    pub fn tables() -> Self {
+        Self::prefix(vec![TABLE])
+    }
+
+    /// All segments.
+    pub fn segments() -> Self {
+        Self::prefix(vec![SEGMENT])
+    }
+
+    /// All nodes.
+    pub fn nodes() -> Self {
+        Self::prefix(vec![NODE])
+    }
+
     fn id_prefix(tag: u8, table: TableId) -> Self {
         let mut out = Vec::with_capacity(17);
         push_id(&mut out, tag, &table.0);
@@ -323,6 +469,24 @@ impl fmt::Display for Key {
             Key::ObjectVersion { table, object, lsn } => {
                 write!(f, "version {lsn} of partition {object} of table {table}")
             }
+            Key::Derived {
+                origin,
+                origin_lsn,
+                table,
+                lsn,
+            } => write!(
+                f,
+                "version {lsn} of table {table}, made of version {origin_lsn} of table {origin}"
+            ),
+            Key::Due { table, .. } => write!(f, "retention of table {table}"),
+            Key::Lifecycle { table, .. } => write!(f, "lifecycle of table {table}"),
+            Key::GoneTable(table) => write!(f, "collected table {table}"),
+            Key::GonePartition { table, partition } => {
+                write!(f, "collected partition {partition} of table {table}")
+            }
+            Key::HoldsCounted => write!(f, "count of holds"),
+            Key::SegmentHolds(id) => write!(f, "holds of segment {id}"),
+            Key::NodeHolds(id) => write!(f, "holds of snapshot node {id}"),
             Key::Segment(id) => write!(f, "segment {id}"),
             Key::Node(id) => write!(f, "snapshot node {id}"),
             Key::Doomed(id) => write!(f, "deletion of segment {id}"),

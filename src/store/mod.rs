@@ -55,7 +55,7 @@ pub use segment::{
     Body, Bound, ColumnStatistics, NewSegment, SegmentRecord, SegmentRef, SegmentWriter,
     physical_name,
 };
-pub use snapshot::Snapshot;
+pub use snapshot::{Holds, Piece, Snapshot};
 pub use warehouse::Warehouse;
 
 use crate::ids::{CommitNumber, NodeId, SegmentId};

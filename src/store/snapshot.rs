@@ -11,6 +11,8 @@
 //! Small inline segments at the end are merged as they accumulate, sixteen of one size at a time: same
 //! rows, same version, each row copied once per size.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::codec::Record;
@@ -18,7 +20,7 @@ use super::error::StoreError;
 use super::keys::Key;
 use super::segment::{InlineRows, NewSegment, SegmentRecord, SegmentRef};
 use super::{Batch, Store};
-use crate::ids::NodeId;
+use crate::ids::{NodeId, SegmentId};
 
 /// The content of one object at one version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +49,89 @@ const NODE_LENGTH: usize = 32;
 /// So many inline segments of one size are merged into one.
 const MERGE_COUNT: usize = 16;
 
+/// What a snapshot is made of, and what is removed when nothing holds it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Piece {
+    Segment {
+        id: SegmentId,
+        size_bytes: u64,
+        inline: bool,
+    },
+    Node(NodeId),
+}
+
+impl Piece {
+    /// A segment as a piece.
+    pub fn of(segment: &SegmentRef) -> Self {
+        Self::Segment {
+            id: segment.id,
+            size_bytes: segment.size_bytes,
+            inline: segment.inline,
+        }
+    }
+
+    /// Where its holds are counted.
+    pub fn holds_key(&self) -> Key {
+        match self {
+            Self::Segment { id, .. } => Key::SegmentHolds(*id),
+            Self::Node(id) => Key::NodeHolds(*id),
+        }
+    }
+
+    /// Bytes that go with it.
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Segment { size_bytes, .. } => *size_bytes,
+            Self::Node(_) => 0,
+        }
+    }
+}
+
+/// How many histories hold a piece besides the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    pub more: u64,
+}
+
+impl Record for Holds {
+    const KIND: u8 = 0x63;
+    const VERSION: u16 = 1;
+}
+
 impl Snapshot {
+    /// What it is made of, each piece once.
+    pub fn pieces(&self, store: &Store) -> Result<BTreeSet<Piece>, StoreError> {
+        self.pieces_not_in(None, store)
+    }
+
+    /// The pieces that are not in `other`. What both share by a common chain of nodes costs nothing.
+    pub fn pieces_not_in(
+        &self,
+        other: Option<&Snapshot>,
+        store: &Store,
+    ) -> Result<BTreeSet<Piece>, StoreError> {
+        let mut mine: BTreeSet<Piece> = self.tail.iter().map(Piece::of).collect();
+        let mut theirs: BTreeSet<Piece> = other
+            .iter()
+            .flat_map(|other| other.tail.iter().map(Piece::of))
+            .collect();
+        // Nodes are numbered as they are made: of two that differ the newer one is not in the older chain.
+        let (mut a, mut b) = (self.nodes, other.and_then(|other| other.nodes));
+        while a != b {
+            let (next, pieces) = if a > b {
+                (&mut a, &mut mine)
+            } else {
+                (&mut b, &mut theirs)
+            };
+            let Some(id) = *next else { break };
+            let node: Node = store.require(&Key::Node(id))?;
+            pieces.insert(Piece::Node(id));
+            pieces.extend(node.segments.iter().map(Piece::of));
+            *next = node.previous;
+        }
+        Ok(mine.difference(&theirs).copied().collect())
+    }
+
     /// All segments, in the order they were added.
     pub fn segments(&self, store: &Store) -> Result<Vec<SegmentRef>, StoreError> {
         let mut stretches = vec![self.tail.clone()];

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::history::is_kept;
 use super::refusal::Refusal;
-use super::retention::Window;
+use super::retention::{Retention, Window};
 use crate::catalog::{Catalog, Operation, Partition, Table, Version};
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -26,44 +26,34 @@ pub fn find_incarnation(
     project: &str,
     name: &str,
     id: Option<TableId>,
-    window: Window,
+    retention: &Retention,
 ) -> Result<Option<(TableId, Table)>> {
     if let Some(id) = id {
         let found = catalog
             .table(id)?
             .filter(|table| table.project == project && table.name == name);
         return Ok(found
-            .filter(|table| is_kept(table.dropped_at_ms, window))
+            .filter(|table| retention.keeps(table))
             .map(|table| (id, table)));
     }
     if let Some(live) = catalog.live_table(project, name)? {
         return Ok(Some(live));
     }
     let mut dropped = catalog.dropped_tables(project, Some(name))?;
-    dropped.retain(|(_, table)| is_kept(table.dropped_at_ms, window));
+    dropped.retain(|(_, table)| retention.keeps(table));
     Ok(dropped.pop())
 }
 
 /// When a row stopped being current; `None` while it is.
-fn superseded_at(
+pub(super) fn superseded_at(
     catalog: Catalog<'_>,
     id: TableId,
     table: &Table,
     lsn: Lsn,
     version: &Version,
 ) -> Result<Option<i64>> {
-    let next = if table.partitioned {
-        let mut next = None;
-        catalog.object_lsns(id, version.partition, Order::Ascending, lsn.next(), |lsn| {
-            next = Some(lsn);
-            ControlFlow::Break(())
-        })?;
-        next
-    } else {
-        catalog.next_lsn(id, lsn)?
-    };
-    if let Some(next) = next {
-        return Ok(Some(catalog.require_version(id, next)?.committed_at_ms));
+    if let Some((_, next)) = catalog.next_row((id, table), version.partition, lsn)? {
+        return Ok(Some(next.committed_at_ms));
     }
     let partition_dropped = match version.partition {
         Some(partition) => catalog.require_partition(id, partition)?.dropped_at_ms,
@@ -144,7 +134,9 @@ fn last_content(
         }
     })?;
     for lsn in lsns {
-        let version = catalog.require_version(id, lsn)?;
+        let Some(version) = catalog.version(id, lsn)? else {
+            break;
+        };
         if version.content.is_some() {
             return Ok(Some((lsn, version)));
         }
@@ -172,12 +164,12 @@ pub fn state_at(
         last = Some(lsn);
         ControlFlow::Break(())
     })?;
-    let was_dropped = match last {
-        Some(lsn) => catalog.require_version(table.0, lsn)?.operation == Operation::Drop,
-        None => false,
-    };
-    if was_dropped {
-        return Ok(None);
+    if let Some(lsn) = last {
+        let row = catalog.require_version(table.0, lsn)?;
+        let superseded = superseded_at(catalog, table.0, table.1, lsn, &row)?;
+        if row.operation == Operation::Drop && is_kept(superseded, window) {
+            return Ok(None);
+        }
     }
     partition_at(catalog, table, partition, lsn, window, spec).map(Some)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::retention::Window;
-use crate::catalog::{Catalog, Operation, Partition, SpecText, Table};
+use super::choose::superseded_at;
+use super::retention::{Retention, Window};
+use crate::catalog::{Catalog, Partition, SpecText, Table, Version};
 use crate::error::Result;
 use crate::ids::{Lsn, PartitionId, TableId};
 
@@ -17,22 +18,24 @@ pub struct TableRow {
 /// A row of `show history for table`.
 #[derive(Clone, Debug)]
 pub struct HistoryRow {
-    /// `None` for the table itself.
-    pub partition: Option<PartitionId>,
-    pub object_id: String,
     pub object_name: String,
     pub lsn: Lsn,
-    pub committed_at_ms: i64,
-    pub operation: Operation,
+    pub version: Version,
+    /// When it stopped being current.
+    pub superseded_at_ms: Option<i64>,
 }
 
 /// The tables of a project, live and in backup state, by name, then creation time.
-pub fn listed_tables(catalog: Catalog<'_>, project: &str, window: Window) -> Result<Vec<TableRow>> {
+pub fn listed_tables(
+    catalog: Catalog<'_>,
+    project: &str,
+    retention: &Retention,
+) -> Result<Vec<TableRow>> {
     let live = catalog.live_tables(project)?;
     let dropped = catalog.dropped_tables(project, None)?;
     let kept = dropped
         .into_iter()
-        .filter(|(_, table)| is_kept(table.dropped_at_ms, window));
+        .filter(|(_, table)| retention.keeps(table));
     let mut rows: Vec<TableRow> = live
         .into_iter()
         .chain(kept)
@@ -66,7 +69,11 @@ pub fn table_history(
     id: TableId,
     table: &Table,
     window: Window,
+    limit: Option<u64>,
 ) -> Result<Vec<HistoryRow>> {
+    if let Some(limit) = limit {
+        return first_rows(catalog, id, table, window, limit);
+    }
     let versions = catalog.versions(id)?;
     let mut superseded_at: Vec<Option<i64>> = vec![None; versions.len()];
     let mut last_of: HashMap<Option<PartitionId>, usize> = HashMap::new();
@@ -93,15 +100,51 @@ pub fn table_history(
         .into_iter()
         .zip(superseded_at)
         .filter(|(_, superseded)| is_kept(*superseded, window));
-    let rows = kept.map(|((lsn, version), _)| HistoryRow {
-        partition: version.partition,
-        object_id: version
-            .partition
-            .map_or_else(|| id.to_string(), |partition| partition.to_string()),
+    let rows = kept.map(|((lsn, version), superseded_at_ms)| HistoryRow {
         object_name: name(version.partition),
         lsn,
-        committed_at_ms: version.committed_at_ms,
-        operation: version.operation,
+        version,
+        superseded_at_ms,
     });
     Ok(rows.collect())
+}
+
+/// The first kept rows, at the cost of those rows.
+fn first_rows(
+    catalog: Catalog<'_>,
+    id: TableId,
+    table: &Table,
+    window: Window,
+    limit: u64,
+) -> Result<Vec<HistoryRow>> {
+    const CHUNK: usize = 64;
+    let schema = catalog.schema(id, table.schema)?;
+    let mut rows = Vec::new();
+    let mut after = Lsn(0);
+    while (rows.len() as u64) < limit {
+        let chunk = catalog.versions_after(id, after, CHUNK)?;
+        let Some((last, _)) = chunk.last() else { break };
+        after = *last;
+        for (lsn, version) in chunk {
+            let superseded = superseded_at(catalog, id, table, lsn, &version)?;
+            if !is_kept(superseded, window) || rows.len() as u64 >= limit {
+                continue;
+            }
+            let name = match version.partition {
+                None => table.name.clone(),
+                Some(partition) => SpecText {
+                    columns: &schema.partition_columns,
+                    values: &catalog.require_partition(id, partition)?.values,
+                }
+                .to_string(),
+            };
+            rows.push(HistoryRow {
+                object_name: name,
+                lsn,
+                version,
+                superseded_at_ms: superseded,
+            });
+        }
+    }
+    Ok(rows)
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod choose;
+pub mod collect;
 mod history;
 mod refusal;
 mod retention;
@@ -18,4 +19,4 @@ mod retention;
 pub use choose::{Chosen, exact_version, find_incarnation, partition_at, state_at};
 pub use history::{HistoryRow, TableRow, listed_tables, table_history};
 pub use refusal::Refusal;
-pub use retention::{RETENTION_KEY, Window, change_retention, parse_retention};
+pub use retention::{Retention, Window, change_retention, changed_table_retention};

@@ -1,37 +1,116 @@
 //! Retention: how long what is no longer current is kept.
 
-use crate::catalog::Project;
+use crate::catalog::{Catalog, Project, RETENTION_KEY, Table, parse_retention};
+use crate::error::{Error, Result};
 
-/// The project property that holds the number of days.
-pub const RETENTION_KEY: &str = "odps.timemachine.retention.days";
 const DAYS_DEFAULT: u32 = 1;
-const DAYS_MAX: u32 = 30;
 const DAY_MS: i64 = 86_400_000;
+
+/// The retention of a project, as seen at one instant.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    project: Project,
+    now_ms: i64,
+}
+
+impl Retention {
+    pub fn new(project: Project, now_ms: i64) -> Self {
+        Self { project, now_ms }
+    }
+
+    /// That of the project of a table.
+    pub fn of(catalog: Catalog<'_>, project: &str, now_ms: i64) -> Result<Self> {
+        let found = catalog.project(project)?;
+        let project = found.ok_or_else(|| Error::project_not_found(project))?;
+        Ok(Self::new(project, now_ms))
+    }
+
+    /// What is kept of a table.
+    pub fn window(&self, table: &Table) -> Window {
+        Window::of_table(&self.project, table, self.now_ms)
+    }
+
+    /// Whether a table is live, or dropped and still kept.
+    pub fn keeps(&self, table: &Table) -> bool {
+        table
+            .dropped_at_ms
+            .is_none_or(|dropped| self.window(table).keeps(dropped))
+    }
+
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+}
 
 /// What of the past is kept, as seen at one instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     now_ms: i64,
-    retention_ms: i64,
+    days: u32,
     horizon_ms: i64,
 }
 
 impl Window {
-    /// The window of `project` at `now_ms`.
+    /// The window of the tables of `project` that follow it, at `now_ms`.
     pub fn of(project: &Project, now_ms: i64) -> Self {
-        let retention_ms = i64::from(retention_days(project)) * DAY_MS;
         Self {
             now_ms,
-            retention_ms,
+            days: retention_days(project),
             horizon_ms: project.horizon_ms,
+        }
+    }
+
+    /// The window of one table: its own retention where it has one, and what of it was purged.
+    pub fn of_table(project: &Project, table: &Table, now_ms: i64) -> Self {
+        let followed = Self::of(project, now_ms);
+        let own = table
+            .own_retention_days()
+            .map(|days| Self::of_days(days, now_ms));
+        let window = own.unwrap_or(followed);
+        Self {
+            horizon_ms: window.horizon_ms.max(table.horizon_ms),
+            ..window
+        }
+    }
+
+    /// The window of tables that keep their backups for so many days.
+    pub fn of_days(days: u32, now_ms: i64) -> Self {
+        Self {
+            now_ms,
+            days,
+            horizon_ms: 0,
         }
     }
 
     /// Whether what stopped being current at that time is still kept.
     pub fn keeps(&self, superseded_at_ms: i64) -> bool {
-        self.retention_ms > 0
+        self.days > 0
             && superseded_at_ms >= self.horizon_ms
-            && self.now_ms - superseded_at_ms <= self.retention_ms
+            && self.now_ms - superseded_at_ms <= self.retention_ms()
+    }
+
+    /// The last instant at which what stopped being current at that time is kept.
+    pub fn kept_until_ms(&self, superseded_at_ms: i64) -> i64 {
+        superseded_at_ms + self.retention_ms()
+    }
+
+    fn retention_ms(&self) -> i64 {
+        i64::from(self.days) * DAY_MS
+    }
+
+    /// How many days what is superseded now is kept.
+    pub fn days(&self) -> u32 {
+        self.days
+    }
+
+    /// What has expired in this window, or does by `days`, has so for good: the instant before which all
+    /// has.
+    fn horizon_with(&self, days: u32) -> i64 {
+        let horizon = |days: u32| match days {
+            0 => self.now_ms + 1,
+            days => self.now_ms - i64::from(days) * DAY_MS,
+        };
+        self.horizon_ms.max(horizon(self.days)).max(horizon(days))
     }
 }
 
@@ -42,26 +121,22 @@ fn retention_days(project: &Project) -> u32 {
         .unwrap_or(DAYS_DEFAULT)
 }
 
-/// Reads a number of days, 0 to 30.
-pub fn parse_retention(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|days| digits && *days <= DAYS_MAX)
-}
-
 /// Sets the retention. What had expired before, or expires by the new period, is gone for good: a
 /// longer period later does not bring it back.
 pub fn change_retention(project: &mut Project, days: u32, now_ms: i64) {
-    for days in [retention_days(project), days] {
-        let horizon = if days == 0 {
-            now_ms + 1
-        } else {
-            now_ms - i64::from(days) * DAY_MS
-        };
-        project.horizon_ms = project.horizon_ms.max(horizon);
-    }
+    project.horizon_ms = Window::of(project, now_ms).horizon_with(days);
     project
         .properties
         .insert(RETENTION_KEY.to_owned(), days.to_string());
+}
+
+/// Notes that the retention of a table was changed from what it was in `before`: what had expired, or does
+/// now, is gone for good.
+pub fn changed_table_retention(table: &mut Table, project: &Project, before: Window) {
+    let after = Window::of_table(project, table, before.now_ms);
+    if after.days != before.days {
+        table.horizon_ms = table.horizon_ms.max(before.horizon_with(after.days));
+    }
 }
 
 #[cfg(test)]
