@@ -278,6 +278,24 @@ impl<'a> Catalog<'a> {
         Ok(rows)
     }
 
+    /// The last row of a table at or before `lsn`.
+    pub fn last_row_at(&self, table: TableId, lsn: Lsn) -> Result<Option<Lsn>, StoreError> {
+        let end = Key::Version {
+            table,
+            lsn: lsn.next(),
+        };
+        let range = KeyRange::versions(table).ending_before(&end);
+        let mut found = None;
+        self.store
+            .scan(&range, Order::Descending, |key, _: Version| {
+                if let Key::Version { lsn, .. } = key {
+                    found = Some(lsn);
+                }
+                Ok(ControlFlow::Break(()))
+            })?;
+        Ok(found)
+    }
+
     /// The versions that are marked as made of the content of one.
     pub fn derived(&self, origin: Origin) -> Result<Vec<Origin>, StoreError> {
         let mut found = Vec::new();

@@ -20,6 +20,7 @@ pub mod types;
 mod typing;
 pub mod values;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -86,6 +87,18 @@ pub enum Found {
     Rows(RecordBatch),
 }
 
+/// A point in the history of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// An LSN.
+    Version(i64),
+    /// An instant, in milliseconds.
+    Instant(i64),
+    /// The same as an end of an interval of changes: before the first change there was nothing.
+    VersionOfChanges(i64),
+    InstantOfChanges(i64),
+}
+
 /// Files outside of the warehouse.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -110,7 +123,16 @@ pub struct View {
 
 /// Where a query finds its tables. A project is `None` for the current one.
 pub trait Tables {
-    fn find(&mut self, project: Option<&str>, name: &str) -> Result<Option<Found>>;
+    /// The table of that name, as it is or as it was at a point in time.
+    fn find(
+        &mut self,
+        project: Option<&str>,
+        name: &str,
+        point: Option<Point>,
+    ) -> Result<Option<Found>>;
+
+    /// The LSN and the time, in milliseconds, of the nth last change of a table's rows.
+    fn latest(&mut self, project: Option<&str>, name: &str, nth: usize) -> Result<(i64, i64)>;
 
     /// The largest value of a table's first partition column that holds data.
     fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>>;
@@ -501,8 +523,14 @@ impl Preparing<'_> {
             let named = named.unwrap_or(project);
             (named != current).then(|| named.to_owned())
         };
+        let tables = RefCell::new(tables);
         let mut max_partition = |named: Option<&str>, name: &str| {
+            let mut tables = tables.borrow_mut();
             tables.max_partition(in_project(named).as_deref(), name)
+        };
+        let mut latest = |named: Option<&str>, name: &str, nth: usize| {
+            let mut tables = tables.borrow_mut();
+            tables.latest(in_project(named).as_deref(), name, nth)
         };
         sql::rewrite(
             &mut query,
@@ -510,6 +538,7 @@ impl Preparing<'_> {
                 options: self.options,
                 text,
                 max_partition: &mut max_partition,
+                latest: &mut latest,
             },
         )?;
         let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));
@@ -537,12 +566,17 @@ impl Preparing<'_> {
             if schema.table_exist(name) {
                 continue;
             }
-            let Some(found) = self.tables.find(in_project(named).as_deref(), name)? else {
-                let error = Error::table_not_found(owner, name);
-                return Err(match failure::place_of(text, name) {
-                    Some(at) => error.at(at),
-                    None => error,
-                });
+            let (table, point) = sql::split_point(name)?;
+            let placed = |error: Error| match failure::place_of(text, table) {
+                Some(at) if !error.has_place() => error.at(at),
+                _ => error,
+            };
+            let found = self
+                .tables
+                .find(in_project(named).as_deref(), table, point)
+                .map_err(placed)?;
+            let Some(found) = found else {
+                return Err(placed(Error::table_not_found(owner, table)));
             };
             let provider = match found {
                 Found::Table(table) => table.into_named(self.options).map_err(failed)?,

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, UInt64Type};
 
-use super::{Outcome, RowSet};
+use super::{Outcome, RowSet, local_time};
 use crate::ast::{At, Fragment, Load, Query};
-use crate::catalog::{Partition, Schema};
+use crate::catalog::{Operation, Partition, Schema, Table, Version};
 use crate::engine::values::{literal_batch, stored_rows};
-use crate::engine::{Files, Found, Part, Setting, SnapshotTable, Tables, View};
+use crate::engine::{Files, Found, Part, Point, Setting, SnapshotTable, Tables, View};
 use crate::error::{Error, Result};
-use crate::ids::{Lsn, PartitionId};
+use crate::ids::{Lsn, PartitionId, TableId};
 use crate::parser::tokenize;
-use crate::plan::{Context, Target};
+use crate::plan::{Context, TRAVEL_ANY_KEY, Target};
+use crate::timemachine::{Miss, Refusal, lsn_at, table_at, table_history};
 
 pub(super) fn query(cx: &Context<'_>, query: &Query) -> Result<Outcome> {
     let mut batches = Vec::new();
@@ -96,8 +97,14 @@ struct OneTable<'a> {
 }
 
 impl Tables for OneTable<'_> {
-    fn find(&mut self, _: Option<&str>, name: &str) -> Result<Option<Found>> {
+    fn find(&mut self, _: Option<&str>, name: &str, _: Option<Point>) -> Result<Option<Found>> {
         Ok(self.found.take().filter(|_| name == self.name))
+    }
+
+    fn latest(&mut self, _: Option<&str>, name: &str, _: usize) -> Result<(i64, i64)> {
+        Err(Error::semantic(format!(
+            "the history of {name} cannot be asked for here"
+        )))
     }
 
     fn max_partition(&mut self, _: Option<&str>, name: &str) -> Result<Option<String>> {
@@ -234,6 +241,88 @@ fn with_setting<T>(
     run(&setting, &mut CurrentTables { cx })
 }
 
+/// A table as it was at a point of its history.
+fn past(cx: &Context<'_>, id: TableId, table: &Table, point: Point) -> Result<SnapshotTable> {
+    let catalog = cx.catalog()?;
+    let name = format!("{}.{}", table.project, table.name);
+    let is_transactional = table.is_transactional();
+    if matches!(
+        point,
+        Point::VersionOfChanges(_) | Point::InstantOfChanges(_)
+    ) && !is_transactional
+    {
+        let detail = format!("table {name} is not transactional, its changes cannot be queried");
+        return Err(Error::semantic(detail));
+    }
+    let allows_any = cx.flag(TRAVEL_ANY_KEY, true);
+    if !allows_any && !(is_transactional && !table.primary_key.is_empty()) {
+        let detail = format!("table {name} is no delta table and has no time travel");
+        return Err(Error::semantic(detail).hint(format!("set {TRAVEL_ANY_KEY}=true; allows it")));
+    }
+    let store = Arc::clone(cx.store()?);
+    let window = cx.retention(&table.project)?.window(table);
+    let lsn = match point {
+        Point::Version(number) | Point::VersionOfChanges(number) => u64::try_from(number)
+            .ok()
+            .map(Lsn)
+            .filter(|lsn| *lsn > Lsn(0)),
+        Point::Instant(at_ms) | Point::InstantOfChanges(at_ms) => {
+            lsn_at(catalog, id, table, at_ms)?
+        }
+    };
+    let empty = |schema: u32| -> Result<SnapshotTable> {
+        let schema = catalog.schema(id, schema)?;
+        let (store, name) = (Arc::clone(&store), name.clone());
+        Ok(SnapshotTable::new(store, id, name, schema, Vec::new()))
+    };
+    let not_kept = |what: String| Error::semantic(format!("{what} of table {name} is not kept"));
+    let Some(mut lsn) = lsn else {
+        return match point {
+            // Before the first change there was nothing.
+            Point::VersionOfChanges(_) | Point::InstantOfChanges(_) => empty(table.schema),
+            Point::Version(number) => Err(not_kept(format!("version {number}"))),
+            Point::Instant(at_ms) => Err(not_kept(format!(
+                "what was at {}",
+                local_time(at_ms, cx.zone)
+            ))),
+        };
+    };
+    let is_exact = matches!(point, Point::Version(_));
+    if !is_exact && !table.partitioned {
+        // The row at or before the point.
+        lsn = lsn.min(table.last_lsn);
+        lsn = catalog.last_row_at(id, lsn)?.unwrap_or(lsn);
+    }
+    let state = match table_at(catalog, (id, table), lsn.min(table.last_lsn), window) {
+        Ok(_) if is_exact && lsn > table.last_lsn => {
+            return Err(not_kept(format!("version {lsn}")));
+        }
+        Ok(state) => state,
+        // While it was dropped there was nothing.
+        Err(Miss::Refused(Refusal::NoContent(..))) if !is_exact => return empty(table.schema),
+        Err(Miss::Refused(Refusal::UnknownLsn(_))) => {
+            return Err(not_kept(format!("version {lsn}")));
+        }
+        Err(Miss::Refused(refusal)) => {
+            return Err(Error::semantic(format!(
+                "table {name} VERSION AS OF: {refusal}"
+            )));
+        }
+        Err(Miss::Failed(error)) => return Err(error),
+    };
+    let schema = catalog.schema(id, state.schema)?;
+    let whole = state.content.map(|chosen| Part {
+        values: Vec::new(),
+        lsn: chosen.lsn,
+    });
+    let parts = state.pieces.into_iter().map(|piece| Part {
+        values: piece.partition.values,
+        lsn: piece.chosen.lsn,
+    });
+    let parts = whole.into_iter().chain(parts).collect();
+    Ok(SnapshotTable::new(store, id, name, schema, parts))
+}
+
 /// Tables and views as they are now.
 pub(super) struct CurrentTables<'a, 'b> {
     cx: &'a Context<'b>,
@@ -253,12 +342,20 @@ impl<'a, 'b> CurrentTables<'a, 'b> {
 }
 
 impl Tables for CurrentTables<'_, '_> {
-    fn find(&mut self, project: Option<&str>, name: &str) -> Result<Option<Found>> {
+    fn find(
+        &mut self,
+        project: Option<&str>,
+        name: &str,
+        point: Option<Point>,
+    ) -> Result<Option<Found>> {
         let cx = self.cx;
         let project = self.project(project)?;
         let catalog = cx.catalog()?;
         let Some((id, table)) = catalog.live_table(&project, name)? else {
             let view = catalog.view(&project, name)?;
+            if view.is_some() && point.is_some() {
+                return Err(Error::semantic(format!("view {name} has no history")));
+            }
             return Ok(view.map(|view| {
                 Found::View(View {
                     project,
@@ -268,6 +365,9 @@ impl Tables for CurrentTables<'_, '_> {
                 })
             }));
         };
+        if let Some(point) = point {
+            return past(cx, id, &table, point).map(|past| Some(Found::Table(past)));
+        }
         let schema = catalog.schema(id, table.schema)?;
         let parts = if table.partitioned {
             let live = catalog.live_partitions(id)?;
@@ -287,6 +387,32 @@ impl Tables for CurrentTables<'_, '_> {
         let store = Arc::clone(cx.store()?);
         let table = SnapshotTable::new(store, id, name, schema, parts);
         Ok(Some(Found::Table(table)))
+    }
+
+    fn latest(&mut self, project: Option<&str>, name: &str, nth: usize) -> Result<(i64, i64)> {
+        let project = self.project(project)?;
+        let catalog = self.cx.catalog()?;
+        let Some((id, table)) = catalog.live_table(&project, name)? else {
+            return Err(Error::table_not_found(&project, name));
+        };
+        let changes = |row: &Version| {
+            use Operation::{Append, Create, Delete, Merge, Overwrite, Truncate, Update};
+            match row.operation {
+                Append | Overwrite | Update | Delete | Merge | Truncate => true,
+                // A partition comes with its first rows.
+                Create => row.partition.is_some(),
+                _ => false,
+            }
+        };
+        let window = self.cx.retention(&project)?.window(&table);
+        let rows = table_history(catalog, id, &table, window, None)?;
+        let mut last = rows.iter().rev().filter(|row| changes(&row.version));
+        match last.nth(nth - 1) {
+            Some(row) => Ok((row.lsn.0 as i64, row.version.committed_at_ms)),
+            None => Err(Error::semantic(format!(
+                "table {project}.{name} has no {nth} changes that are kept"
+            ))),
+        }
     }
 
     fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>> {

@@ -12,8 +12,7 @@ use crate::ids::{Lsn, PartitionId, TableId};
 use crate::plan::{Context, matches_values, partial_values};
 use crate::store::{Batch, Key, Snapshot};
 use crate::timemachine::{
-    Chosen, Refusal, Retention, Window, exact_version, find_incarnation, partition_at, state_at,
-    table_history,
+    Piece, Refusal, Retention, TableState, Window, find_incarnation, partition_at, table_at,
 };
 
 pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
@@ -65,13 +64,6 @@ struct Incarnation {
     schema: Schema,
     /// What of its history is kept.
     window: Window,
-}
-
-/// What a partition is to become, and where that comes from.
-struct Piece {
-    id: PartitionId,
-    partition: Partition,
-    chosen: Chosen,
 }
 
 struct Work<'a> {
@@ -255,21 +247,22 @@ impl Work<'_> {
         if source.table.partitioned {
             return self.partitioned_table_to_lsn(source, lsn);
         }
-        let version = exact_version(self.catalog, source.id, &source.table, lsn, source.window)?;
+        let state = self.table_at(&source, lsn)?;
         let rows_removed = self.current_rows(source.id, source.table.head)?;
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table);
-        edit.table.schema = version.schema;
+        edit.table.schema = state.schema;
+        let content = state.content.map(|chosen| (chosen.lsn, chosen.version));
         edit.add_table_row(
             &mut batch,
-            restored(
-                Operation::Overwrite,
-                Some((lsn, version)),
-                source.id,
-                rows_removed,
-            ),
+            restored(Operation::Overwrite, content, source.id, rows_removed),
         );
         self.done(edit, batch)
+    }
+
+    fn table_at(&self, source: &Incarnation, lsn: Lsn) -> Result<TableState> {
+        let table = (source.id, &source.table);
+        Ok(table_at(self.catalog, table, lsn, source.window)?)
     }
 
     fn current_rows(&self, table: TableId, head: Lsn) -> Result<u64> {
@@ -283,8 +276,7 @@ impl Work<'_> {
     /// The whole partitioned table as it stood at `lsn`: partitions made since go, dropped ones come
     /// back, changed ones change back, the others are left alone.
     fn partitioned_table_to_lsn(&self, source: Incarnation, lsn: Lsn) -> Result<Outcome> {
-        let schema = self.check_point(&source, lsn)?;
-        let pieces = self.state_of_all(&source, lsn)?;
+        let TableState { schema, pieces, .. } = self.table_at(&source, lsn)?;
         let mut batch = self.begin()?;
         let mut edit = TableEdit::open(&mut batch, &self.author, source.id, source.table.clone());
         if schema != source.table.schema {
@@ -327,79 +319,6 @@ impl Work<'_> {
             edit.add_partition_row(&mut batch, id, &mut partition, row);
         }
         self.done(edit, batch)
-    }
-
-    /// Whether a partitioned table can go back to `lsn`, and the schema it had there.
-    fn check_point(&self, source: &Incarnation, lsn: Lsn) -> Result<u32> {
-        let listed = table_history(
-            self.catalog,
-            source.id,
-            &source.table,
-            source.window,
-            Some(1),
-        )?;
-        let first = listed.first().map_or(source.table.last_lsn, |row| row.lsn);
-        if lsn < first || lsn > source.table.last_lsn {
-            return Err(Refusal::UnknownLsn(lsn).into());
-        }
-        let mut schema = source.table.schema;
-        let mut at_table = None;
-        self.catalog.object_lsns(
-            source.id,
-            None,
-            crate::store::Order::Descending,
-            lsn,
-            |lsn| {
-                at_table = Some(lsn);
-                std::ops::ControlFlow::Break(())
-            },
-        )?;
-        if let Some(row) = at_table {
-            let version = self.catalog.require_version(source.id, row)?;
-            if version.operation == Operation::Drop {
-                return Err(Refusal::NoContent(lsn, version.operation).into());
-            }
-            schema = version.schema;
-        }
-        Ok(schema)
-    }
-
-    /// Every partition that existed at `lsn`, with the version it had, in spec order.
-    fn state_of_all(&self, source: &Incarnation, lsn: Lsn) -> Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        for (id, partition) in self.catalog.partitions(source.id)? {
-            let spec = self.spec(&source.schema, &partition);
-            let at = state_at(
-                self.catalog,
-                (source.id, &source.table),
-                (id, &partition),
-                lsn,
-                source.window,
-                &spec,
-            )?;
-            if let Some(chosen) = at {
-                let gone = partition
-                    .dropped_at_ms
-                    .is_some_and(|dropped| !source.window.keeps(dropped));
-                if gone {
-                    return Err(Refusal::NoBackup(spec).into());
-                }
-                pieces.push(Piece {
-                    id,
-                    partition,
-                    chosen,
-                });
-            }
-        }
-        // What was collected since cannot come back.
-        for gone in self.catalog.gone_partitions(source.id)? {
-            if gone.first <= lsn && lsn < gone.last {
-                let spec = self.spec_of(&source.schema, &gone.name);
-                return Err(Refusal::NoBackup(spec).into());
-            }
-        }
-        pieces.sort_by(|a, b| a.partition.values.cmp(&b.partition.values));
-        Ok(pieces)
     }
 
     /// `restore table t partition(…) … to LSN 'n'`.
@@ -526,28 +445,15 @@ impl Work<'_> {
         project: &str,
         name: &str,
     ) -> Result<Outcome> {
-        let (content, pieces, schema) = if source.table.partitioned {
-            let (pieces, schema) = if parts.is_empty() {
-                let schema = self.check_point(&source, lsn)?;
-                (
-                    self.state_of_all(&source, lsn)?,
-                    self.catalog.schema(source.id, schema)?,
-                )
-            } else {
-                (
-                    self.named_pieces(&source, parts, lsn)?,
-                    source.schema.clone(),
-                )
-            };
-            (None, pieces, schema)
+        let (content, pieces, schema) = if parts.is_empty() {
+            let state = self.table_at(&source, lsn)?;
+            let schema = self.catalog.schema(source.id, state.schema)?;
+            let content = state.content.map(|chosen| (chosen.lsn, chosen.version));
+            (content, state.pieces, schema)
         } else {
-            if !parts.is_empty() {
-                self.check_partitioned(&source)?;
-            }
-            let version =
-                exact_version(self.catalog, source.id, &source.table, lsn, source.window)?;
-            let schema = self.catalog.schema(source.id, version.schema)?;
-            (Some((lsn, version)), Vec::new(), schema)
+            self.check_partitioned(&source)?;
+            let pieces = self.named_pieces(&source, parts, lsn)?;
+            (None, pieces, source.schema.clone())
         };
         match self.catalog.live_table(project, name)? {
             Some((id, table)) => {

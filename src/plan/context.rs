@@ -24,6 +24,8 @@ const RECURSIONS_MAX: usize = 10;
 pub const MEMORY_KEY: &str = "odpsh.query.memory";
 /// `true`: UPDATE, DELETE and MERGE change tables that are not transactional too.
 pub const UPDATE_ANY_KEY: &str = "odpsh.update.any.table";
+/// `false`: only delta tables have time travel, as in the original.
+pub const TRAVEL_ANY_KEY: &str = "odpsh.timetravel.any.table";
 
 /// Reads `512m`, `4g`, `1048576` as bytes, at least 16 MB.
 pub fn parse_size(text: &str) -> Option<usize> {
@@ -136,6 +138,12 @@ impl<'a> Context<'a> {
                 .and_then(|text| parse_size(text))
                 .unwrap_or(self.memory_bytes),
         })
+    }
+
+    /// A setting of the session that is true or false.
+    pub fn flag(&self, key: &str, default: bool) -> bool {
+        let value = self.settings.get(key);
+        value.map_or(default, |value| value.eq_ignore_ascii_case("true"))
     }
 
     /// Who changes what, when.

@@ -5,7 +5,7 @@
 mod context;
 mod resolve;
 
-pub use context::{Context, MEMORY_KEY, UPDATE_ANY_KEY, parse_size};
+pub use context::{Context, MEMORY_KEY, TRAVEL_ANY_KEY, UPDATE_ANY_KEY, parse_size};
 pub use resolve::{Target, full_values, matches_values, partial_values, spec_text, wrong_count};
 
 use resolve::{
@@ -436,10 +436,7 @@ fn clone_table(cx: &Context<'_>, clone: CloneTable) -> Result<Plan> {
 /// A table whose rows may be changed one by one.
 fn transactional(cx: &Context<'_>, name: &ObjectName) -> Result<Target> {
     let target = require_table(cx, name)?;
-    let allows_all = cx
-        .settings
-        .get(UPDATE_ANY_KEY)
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let allows_all = cx.flag(UPDATE_ANY_KEY, false);
     if target.table.is_transactional() || allows_all {
         return Ok(target);
     }

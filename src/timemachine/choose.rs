@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::history::is_kept;
-use super::refusal::Refusal;
+use super::refusal::{Miss, Refusal};
 use super::retention::{Retention, Window};
 use crate::catalog::{Catalog, Operation, Partition, Table, Version};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::ids::{Lsn, PartitionId, TableId};
 use crate::store::Order;
 
@@ -27,7 +27,7 @@ pub fn find_incarnation(
     name: &str,
     id: Option<TableId>,
     retention: &Retention,
-) -> Result<Option<(TableId, Table)>> {
+) -> Result<Option<(TableId, Table)>, Error> {
     if let Some(id) = id {
         let found = catalog
             .table(id)?
@@ -51,7 +51,7 @@ pub(super) fn superseded_at(
     table: &Table,
     lsn: Lsn,
     version: &Version,
-) -> Result<Option<i64>> {
+) -> Result<Option<i64>, Error> {
     if let Some((_, next)) = catalog.next_row((id, table), version.partition, lsn)? {
         return Ok(Some(next.committed_at_ms));
     }
@@ -72,7 +72,7 @@ pub fn exact_version(
     table: &Table,
     lsn: Lsn,
     window: Window,
-) -> Result<Version> {
+) -> Result<Version, Miss> {
     let Some(version) = catalog.version(id, lsn)? else {
         return Err(Refusal::UnknownLsn(lsn).into());
     };
@@ -97,7 +97,7 @@ pub fn partition_at(
     lsn: Lsn,
     window: Window,
     spec: &str,
-) -> Result<Chosen> {
+) -> Result<Chosen, Miss> {
     let is_later = partition.first > lsn;
     let found = if is_later {
         Some((partition.first, catalog.version(id, partition.first)?))
@@ -113,7 +113,7 @@ pub fn partition_at(
             is_later,
         });
     }
-    Err(Error::from(Refusal::NoBackup(spec.to_owned())))
+    Err(Refusal::NoBackup(spec.to_owned()).into())
 }
 
 /// The last row of a partition at or before `lsn` that has content.
@@ -122,7 +122,7 @@ fn last_content(
     id: TableId,
     partition: PartitionId,
     lsn: Lsn,
-) -> Result<Option<(Lsn, Version)>> {
+) -> Result<Option<(Lsn, Version)>, Error> {
     let mut lsns = Vec::new();
     // A DROP row has no content; the row before it has.
     catalog.object_lsns(id, Some(partition), Order::Descending, lsn, |lsn| {
@@ -155,7 +155,7 @@ pub fn state_at(
     lsn: Lsn,
     window: Window,
     spec: &str,
-) -> Result<Option<Chosen>> {
+) -> Result<Option<Chosen>, Miss> {
     if partition.1.first > lsn {
         return Ok(None);
     }

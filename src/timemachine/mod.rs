@@ -13,10 +13,12 @@
 mod choose;
 pub mod collect;
 mod history;
+mod point;
 mod refusal;
 mod retention;
 
-pub use choose::{Chosen, exact_version, find_incarnation, partition_at, state_at};
+pub use choose::{Chosen, find_incarnation, partition_at};
 pub use history::{HistoryRow, TableRow, listed_tables, table_history};
-pub use refusal::Refusal;
+pub use point::{Piece, TableState, lsn_at, table_at};
+pub use refusal::{Miss, Refusal};
 pub use retention::{Retention, Window, change_retention, changed_table_retention};

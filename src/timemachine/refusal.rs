@@ -3,6 +3,7 @@
 use crate::catalog::Operation;
 use crate::error::Error;
 use crate::ids::{Lsn, PartitionId, TableId};
+use crate::store::StoreError;
 
 /// The reason behind `Restore table failed because: `.
 #[derive(thiserror::Error, Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,41 @@ pub enum Refusal {
     SchemaDiffers(String, String),
     #[error("{0}")]
     WrongForm(&'static str),
+}
+
+/// Why a version was not found: it is refused, or reading failed.
+#[derive(Debug)]
+pub enum Miss {
+    Refused(Refusal),
+    Failed(Error),
+}
+
+impl From<Refusal> for Miss {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for Miss {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Miss> for Error {
+    /// In the words of a restore.
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Refused(refusal) => refusal.into(),
+            Miss::Failed(error) => error,
+        }
+    }
 }
 
 impl From<Refusal> for Error {

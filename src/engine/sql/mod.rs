@@ -8,6 +8,7 @@ mod lambda;
 mod relation;
 mod rewrite;
 mod tokens;
+mod version;
 mod window;
 
 use datafusion::sql::sqlparser::ast::Query;
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
 pub(super) use rewrite::{PLAIN_MARK, Rewriting, rewrite};
+pub(super) use version::split_point;
 
 use crate::ast::{At, Fragment};
 use crate::error::{Error, Result};

@@ -19,6 +19,7 @@ use super::relation::{
     with_views,
 };
 use super::tokens::offset;
+use super::version::rewrite_version;
 use super::window::default_frame_of_named;
 use crate::engine::Options;
 use crate::error::{Error, Result};
@@ -29,12 +30,18 @@ pub(in crate::engine) const PLAIN_MARK: char = '\u{1}';
 pub(in crate::engine) type MaxPartition<'a> =
     dyn FnMut(Option<&str>, &str) -> Result<Option<String>> + 'a;
 
+/// Asks for the nth last change of the rows of a project's table.
+pub(in crate::engine) type Latest<'a> =
+    dyn FnMut(Option<&str>, &str, usize) -> Result<(i64, i64)> + 'a;
+
 /// What the pass needs to know.
 pub(in crate::engine) struct Rewriting<'a> {
     pub options: &'a Options,
     pub text: &'a str,
     /// The largest partition value of a table's first level that holds data.
     pub max_partition: &'a mut MaxPartition<'a>,
+    /// The LSN and the time of the nth last change of a table's rows.
+    pub latest: &'a mut Latest<'a>,
 }
 
 /// Rewrites `query`.
@@ -217,6 +224,7 @@ impl Rewriter<'_, '_> {
     }
 
     fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
+        rewrite_version(factor, self.0)?;
         let alias = match factor {
             TableFactor::Table {
                 alias,

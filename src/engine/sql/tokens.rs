@@ -16,6 +16,7 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     }
     let end = out.last().map_or(location(0), |last| last.span.end);
     window_synonyms(&mut out);
+    out = versioned_tables(out);
     out.push(TokenWithSpan {
         token: Token::EOF,
         span: Span::new(end, end),
@@ -59,6 +60,124 @@ fn push_tokens(fragment: &Fragment, out: &mut Vec<TokenWithSpan>) -> Result<()> 
         out.push(TokenWithSpan { token: made, span });
     }
     Ok(())
+}
+
+/// Marks the arguments of a table that stand for a point in its history.
+pub(super) const AS_OF: &str = "__as_of";
+
+/// `t VERSION AS OF n` reads like a call with arguments, `t('__as_of', 'version', n)`: the planner's parser
+/// knows calls in FROM, and takes any expression there. `BETWEEN a AND b` has one argument more.
+fn versioned_tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        let Some((kind, points, behind)) = version_clause(rest).filter(|_| follows_table(&out))
+        else {
+            out.push(first.clone());
+            rest = after;
+            continue;
+        };
+        let mut push = |token| {
+            out.push(TokenWithSpan {
+                token,
+                span: first.span,
+            });
+        };
+        push(Token::LParen);
+        push(Token::SingleQuotedString(AS_OF.to_owned()));
+        push(Token::Comma);
+        push(Token::SingleQuotedString(kind.to_owned()));
+        for point in points {
+            push(Token::Comma);
+            point.iter().for_each(|token| push(token.token.clone()));
+        }
+        push(Token::RParen);
+        rest = behind;
+    }
+    out
+}
+
+fn is_word(token: &TokenWithSpan, word: &str) -> bool {
+    matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
+}
+
+/// Whether what was read ends in the name of a table in FROM.
+fn follows_table(before: &[TokenWithSpan]) -> bool {
+    let mut before = before;
+    loop {
+        let Some((Token::Word(_), rest)) =
+            before.split_last().map(|(last, rest)| (&last.token, rest))
+        else {
+            return false;
+        };
+        match rest.split_last() {
+            Some((last, rest)) if last.token == Token::Period => before = rest,
+            Some((last, _)) => {
+                return last.token == Token::Comma
+                    || last.token == Token::LParen
+                    || is_word(last, "from")
+                    || is_word(last, "join");
+            }
+            None => return false,
+        }
+    }
+}
+
+type Clause<'a> = (&'static str, Vec<&'a [TokenWithSpan]>, &'a [TokenWithSpan]);
+
+/// `VERSION|TIMESTAMP AS OF a`, `VERSION|TIMESTAMP BETWEEN a AND b`, and what stands behind it.
+fn version_clause(tokens: &[TokenWithSpan]) -> Option<Clause<'_>> {
+    let kind = ["version", "timestamp"]
+        .into_iter()
+        .find(|kind| is_word(&tokens[0], kind))?;
+    if is_word(tokens.get(1)?, "as") && is_word(tokens.get(2)?, "of") {
+        let (point, rest) = point_in_time(&tokens[3..])?;
+        return Some((kind, vec![point], rest));
+    }
+    if !is_word(tokens.get(1)?, "between") {
+        return None;
+    }
+    let (start, rest) = point_in_time(&tokens[2..])?;
+    let rest = rest.split_first().filter(|(and, _)| is_word(and, "and"))?.1;
+    let (end, rest) = point_in_time(rest)?;
+    Some((kind, vec![start, end], rest))
+}
+
+/// The extent of `'…'`, `10`, `TIMESTAMP '…'`, `f(…)`, `(…)`, and sums and differences of these.
+fn point_in_time(tokens: &[TokenWithSpan]) -> Option<(&[TokenWithSpan], &[TokenWithSpan])> {
+    let mut at = 0;
+    loop {
+        while tokens.get(at)?.token == Token::Minus {
+            at += 1;
+        }
+        if matches!(tokens.get(at)?.token, Token::Word(_)) {
+            at += 1;
+        }
+        match tokens.get(at)?.token {
+            Token::LParen => {
+                let mut depth = 0;
+                loop {
+                    match tokens.get(at)?.token {
+                        Token::LParen => depth += 1,
+                        Token::RParen => depth -= 1,
+                        _ => {}
+                    }
+                    at += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {
+                at += 1;
+            }
+            _ => return None,
+        }
+        match tokens.get(at).map(|token| &token.token) {
+            Some(Token::Plus | Token::Minus) => at += 1,
+            _ => return Some(tokens.split_at(at)),
+        }
+    }
 }
 
 /// Inside OVER, DISTRIBUTE BY means PARTITION BY and SORT BY means ORDER BY.

@@ -6,11 +6,11 @@ create table u (a string) row format delimited;
 create materialized view mv as select 1;
 create function f as 'x' using 'y.jar';
 create schema s;
-alter table t drop partition (ds='1') purge;
-drop table t purge;
-purge table t;
-purge all;
-show recyclebin;
+
+
+
+
+
 create table tx (a string, b string) tblproperties ('transactional'='true');
 update tx set (a, b) = (select 'x', 'y');
 update tx set a = '1' from t where tx.a = t.a;
