@@ -290,6 +290,9 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::ShowHistoryForTables => "ShowHistoryForTables",
         Statement::ShowHistory { .. } => "ShowHistory",
         Statement::Restore(_) => "Restore",
+        Statement::PurgeTable { .. } => "PurgeTable",
+        Statement::PurgeAll { .. } => "PurgeAll",
+        Statement::ShowRecycleBin { .. } => "ShowRecycleBin",
         Statement::ShowProject => "ShowProject",
         Statement::SetProject(_) => "SetProject",
         Statement::ShowSettings => "ShowSettings",
@@ -309,7 +312,7 @@ fn kind(statement: &Statement) -> &'static str {
     }
 }
 
-const KINDS: usize = 35;
+const KINDS: usize = 38;
 const SENTENCES: u64 = 20_000;
 
 #[test]

@@ -91,6 +91,7 @@ pub struct TableEdit<'a> {
     pub table: Table,
     /// The keys under which it was listed when the change began.
     listed: Vec<Key>,
+    now_ms: i64,
 }
 
 impl<'a> TableEdit<'a> {
@@ -103,6 +104,7 @@ impl<'a> TableEdit<'a> {
             id,
             table,
             listed,
+            now_ms: author.now_ms,
         }
     }
 
@@ -135,6 +137,7 @@ impl<'a> TableEdit<'a> {
             id,
             table,
             listed: Vec::new(),
+            now_ms: author.now_ms,
         };
         let empty = (!edit.table.partitioned).then(Snapshot::default);
         let row = content.unwrap_or(NewRow {
@@ -358,12 +361,17 @@ impl<'a> TableEdit<'a> {
     fn set_end(&mut self) {
         let has_lifecycle = self.table.lifecycle_days.is_some()
             && self.table.dropped_at_ms.is_none()
-            && (self.table.partitioned || !self.table.lifecycle_disabled);
+            && !self.table.lifecycle_disabled;
         if !has_lifecycle {
             self.table.ends_at_ms = None;
         } else if self.table.ends_at_ms.is_none() {
             self.table.ends_at_ms = Some(self.author.now_ms);
         }
+    }
+
+    /// Lets the rows that follow be of another time than that of the statement.
+    pub fn set_time(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
     }
 
     /// Makes the history of the table up to now gone for good, but for what is current.
@@ -410,7 +418,7 @@ impl<'a> TableEdit<'a> {
     /// Times of rows never go back, whatever the clock does.
     fn touch(&mut self) {
         let last = self.table.last_row_at_ms.max(self.table.horizon_ms);
-        self.table.last_row_at_ms = last.max(self.author.now_ms);
+        self.table.last_row_at_ms = last.max(self.now_ms);
     }
 
     fn add_row(

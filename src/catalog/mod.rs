@@ -115,6 +115,15 @@ impl<'a> Catalog<'a> {
         Ok(schemas)
     }
 
+    /// The highest column id that rows of a table may have.
+    pub fn columns_made(&self, id: TableId, table: &Table) -> Result<u32, StoreError> {
+        let schemas = self.schemas(id)?;
+        let ids = schemas
+            .iter()
+            .flat_map(|schema| schema.all_columns().map(|column| column.id));
+        Ok(ids.max().unwrap_or(0).max(table.columns_made))
+    }
+
     /// The live tables of a project, by name.
     pub fn live_tables(&self, project: &str) -> Result<Vec<(TableId, Table)>, StoreError> {
         let mut ids = Vec::new();

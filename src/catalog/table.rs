@@ -92,6 +92,8 @@ pub struct Table {
     pub due_at_ms: Option<i64>,
     /// Before this instant nothing of it ends by its lifecycle; `None` where it has none.
     pub ends_at_ms: Option<i64>,
+    /// No column id up to this one is given to a new column: rows it shares with other tables may have them.
+    pub columns_made: u32,
 }
 
 impl Record for Table {
@@ -127,6 +129,7 @@ impl Record for Table {
             collected: Lsn(0),
             due_at_ms: None,
             ends_at_ms: None,
+            columns_made: 0,
         })
     }
 }
@@ -225,6 +228,7 @@ impl Table {
             collected: Lsn(0),
             due_at_ms: None,
             ends_at_ms: None,
+            columns_made: 0,
         }
     }
 

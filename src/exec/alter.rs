@@ -235,13 +235,9 @@ fn put_schema(cx: &Context<'_>, target: Target, schema: Schema) -> Result<Outcom
     })
 }
 
-/// The first column id that no schema of the table ever used.
+/// The first column id that no row of the table can have.
 fn next_column_id(cx: &Context<'_>, target: &Target) -> Result<u32> {
-    let schemas = cx.catalog()?.schemas(target.id)?;
-    let ids = schemas
-        .iter()
-        .flat_map(|schema| schema.all_columns().map(|column| column.id));
-    Ok(ids.max().unwrap_or(0) + 1)
+    Ok(cx.catalog()?.columns_made(target.id, &target.table)? + 1)
 }
 
 fn position_of(schema: &Schema, name: &Name) -> Result<usize> {

@@ -164,6 +164,7 @@ pub(super) fn clone_table(cx: &Context<'_>, plan: ClonePlan) -> Result<Outcome> 
             let table = Table {
                 comment: source.table.comment.clone(),
                 properties: source.table.properties.clone(),
+                columns_made: catalog.columns_made(source.id, &source.table)?,
                 ..Table::new(&project, &name, cx.user, partitioned, cx.now_ms)
             };
             let head = source.table.head;
@@ -213,6 +214,11 @@ pub(super) fn clone_table(cx: &Context<'_>, plan: ClonePlan) -> Result<Outcome> 
                 .iter()
                 .map(|c| c.id));
             let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table.clone());
+            if same_ids {
+                edit.table.columns_made = catalog
+                    .columns_made(target.id, &target.table)?
+                    .max(catalog.columns_made(source.id, &source.table)?);
+            }
             for (place, lsn) in places {
                 let content = if same_ids {
                     let snapshot = content(lsn)?;

@@ -9,6 +9,7 @@ mod ddl;
 mod describe;
 mod history;
 mod insert;
+mod lifecycle;
 mod outcome;
 mod partitioned;
 mod project;
@@ -18,6 +19,7 @@ mod restore;
 mod show;
 mod view;
 
+pub use lifecycle::reclaim;
 pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
 pub use purge::collected;
 

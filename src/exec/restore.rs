@@ -3,13 +3,14 @@
 //! A restore moves no rows: it appends versions that point at old snapshots. Everything it touches is
 //! checked before the first row is added, and committed at once.
 
-use super::Outcome;
+use super::{Outcome, query};
 use crate::ast::{ObjectName, Part, Restore};
 use crate::catalog::edit::{Author, NewRow, TableEdit};
 use crate::catalog::{Catalog, Operation, Partition, Schema, SpecText, Table, Version};
+use crate::engine::types::storage_schema;
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PartitionId, TableId};
-use crate::plan::{Context, matches_values, partial_values};
+use crate::plan::{Context, Target, matches_values, partial_values};
 use crate::store::{Batch, Key, Snapshot};
 use crate::timemachine::{
     Piece, Refusal, Retention, TableState, Window, find_incarnation, partition_at, table_at,
@@ -489,12 +490,15 @@ impl Work<'_> {
                 .map(|column| column.id)
                 .collect::<Vec<_>>()
         };
-        if column_ids(schema) != column_ids(&target.schema) {
-            // The segments name their columns by the source's ids.
-            if !is_whole {
-                return Err(Refusal::SchemaDiffers(json(schema), json(&target.schema)).into());
-            }
-            edit.table.schema += 1;
+        // The segments name their columns by the source's ids.
+        let same_ids = column_ids(schema) == column_ids(&target.schema);
+        if same_ids || content.is_some() {
+            let own = self.catalog.columns_made(target.id, &edit.table)?;
+            let theirs = self.catalog.columns_made(source.id, &source.table)?;
+            edit.table.columns_made = own.max(theirs);
+        }
+        if !same_ids && content.is_some() {
+            edit.table.schema = edit.table.last_lsn.next().0 as u32;
             batch.put(
                 &Key::Schema {
                     table: target.id,
@@ -526,26 +530,59 @@ impl Work<'_> {
             ..
         } in pieces
         {
-            let content = Some((chosen.lsn, chosen.version));
+            let as_it_is = |operation, rows_removed| {
+                let content = Some((chosen.lsn, chosen.version.clone()));
+                restored(operation, content, source.id, rows_removed)
+            };
+            // The partitions of a table are all read by the ids of its own columns.
+            let copied = match same_ids {
+                true => None,
+                false => {
+                    Some(self.copied(&mut batch, source, schema, &target.schema, chosen.lsn)?)
+                }
+            };
+            let row = |operation, rows_removed| match copied {
+                Some(content) => NewRow::content(operation, content, rows_removed),
+                None => as_it_is(operation, rows_removed),
+            };
             match self.catalog.live_partition(target.id, &from.values)? {
                 Some(id) => {
                     let mut partition = self.catalog.require_partition(target.id, id)?;
                     let rows_removed = self.current_rows(target.id, partition.head)?;
-                    let row = restored(Operation::Overwrite, content, source.id, rows_removed);
+                    let row = row(Operation::Overwrite, rows_removed);
                     edit.add_partition_row(&mut batch, id, &mut partition, row);
                 }
                 None => {
                     let id = self.cx.new_partition_id(&mut batch);
-                    edit.create_partition(
-                        &mut batch,
-                        id,
-                        from.values,
-                        restored(Operation::Create, content, source.id, 0),
-                    )?;
+                    edit.create_partition(&mut batch, id, from.values, row(Operation::Create, 0))?;
                 }
             }
         }
         self.done(edit, batch)
+    }
+
+    /// The rows of a version of the source, written anew under the target's columns.
+    fn copied(
+        &self,
+        batch: &mut Batch<'_>,
+        source: &Incarnation,
+        from: &Schema,
+        to: &Schema,
+        lsn: Lsn,
+    ) -> Result<Snapshot> {
+        let mut writer = batch.segment_writer();
+        let target = Target {
+            id: source.id,
+            table: source.table.clone(),
+            schema: from.clone(),
+        };
+        let named = storage_schema(&to.columns);
+        query::stored(self.cx, &target, lsn, &mut |rows| {
+            let rows = rows.with_schema(named.clone());
+            Ok(writer.write(rows.map_err(|error| Error::internal(error.to_string()))?)?)
+        })?;
+        let segments = batch.finish_segments(writer)?;
+        Ok(Snapshot::default().append(self.cx.store()?, batch, segments)?)
     }
 
     fn restore_as_new(
@@ -564,6 +601,7 @@ impl Work<'_> {
             comment: source.table.comment.clone(),
             lifecycle_days: source.table.lifecycle_days,
             properties: source.table.properties.clone(),
+            columns_made: self.catalog.columns_made(source.id, &source.table)?,
             ..new
         };
         let id = self.cx.new_table_id(&mut batch);

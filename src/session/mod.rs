@@ -4,20 +4,21 @@ mod help;
 mod settings;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 pub use settings::Settings;
 
-use crate::ast::Statement;
+use crate::ast::{AlterAction, Statement};
 use crate::auth::Authority;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::exec::{Listing, Outcome, collected, execute};
+use crate::exec::{Listing, Outcome, collected, execute, reclaim};
 use crate::parser::parse;
 use crate::plan::{Context, plan};
-use crate::store::{StoreError, Warehouse};
+use crate::store::{Store, StoreError, Warehouse};
 use crate::timemachine::collect::{collect, rehearse};
 
 /// What a session starts with.
@@ -51,6 +52,8 @@ pub struct Session {
     uncollected: usize,
     /// When the next backup may expire, as far as is known.
     next_due_ms: Option<i64>,
+    /// Before this instant nothing ends by its lifecycle; `None` where that has to be looked up.
+    next_end_ms: Option<i64>,
 }
 
 /// The collector looks after so many statements at the latest, and when the session ends.
@@ -79,6 +82,7 @@ impl Session {
             now_ms: 0,
             uncollected: 0,
             next_due_ms: None,
+            next_end_ms: None,
         }
     }
 
@@ -135,10 +139,25 @@ impl Session {
             cx.ensure_project()?;
             notes.extend(cx.store()?.take_notices());
         }
-        let is_query = matches!(statement, Statement::Query(_));
+        let is_query = match &statement {
+            Statement::Query(query) => {
+                if query.mentions("from") {
+                    self.next_end_ms = reclaim_due(&cx, self.next_end_ms)?;
+                }
+                true
+            }
+            _ => {
+                self.next_end_ms = reclaim_due(&cx, self.next_end_ms)?;
+                false
+            }
+        };
+        let changes_lifecycles = changes_lifecycles(&statement);
         let changes_retention = matches!(statement, Statement::SetProject(_));
         let outcome = plan(statement, &cx).and_then(|plan| execute(plan, &cx));
         notes.extend(cx.notes.take());
+        if changes_lifecycles {
+            self.next_end_ms = None;
+        }
         self.uncollected += match (is_query, changes_retention) {
             (true, _) => 0,
             (false, false) => 1,
@@ -223,6 +242,11 @@ impl Session {
             .unwrap_or_default()
     }
 
+    /// The open store; `None` before a statement needed it.
+    pub fn store(&self) -> Option<&Arc<Store>> {
+        self.warehouse.opened()
+    }
+
     /// Opens the store now, rather than with the first statement that needs it.
     pub fn open_store(&self) -> std::result::Result<(), StoreError> {
         self.warehouse.store().map(drop)
@@ -237,6 +261,29 @@ impl Session {
         drop(self.engine);
         self.warehouse.close()
     }
+}
+
+/// Whether a lifecycle may come of a statement that ends before the others.
+fn changes_lifecycles(statement: &Statement) -> bool {
+    match statement {
+        Statement::CreateTable(create) => create.lifecycle_days.is_some(),
+        Statement::CreateTableLike(like) => like.lifecycle_days.is_some(),
+        Statement::AlterTable(alter) => matches!(
+            alter.action,
+            AlterAction::SetLifecycle(_) | AlterAction::Lifecycle { .. }
+        ),
+        Statement::Restore(_) => true,
+        _ => false,
+    }
+}
+
+/// Drops what has come to the end of its lifecycle, where `next_ms` says that something may have.
+fn reclaim_due(cx: &Context<'_>, next_ms: Option<i64>) -> Result<Option<i64>> {
+    if next_ms.is_some_and(|next_ms| cx.now_ms < next_ms) {
+        return Ok(next_ms);
+    }
+    cx.ensure_project()?;
+    Ok(Some(reclaim(cx)?.unwrap_or(i64::MAX)))
 }
 
 /// What became of a statement that might be the session's own.

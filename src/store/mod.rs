@@ -232,13 +232,7 @@ impl Store {
         order: Order,
         mut visit: impl FnMut(Key, R) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        if !self.lost.load(Ordering::Relaxed) {
-            self.sync()?;
-        }
-        self.apply(&mut self.lock_writer());
-        if !self.overlay().durable.is_empty() {
-            return Err(StoreError::Poisoned);
-        }
+        self.settle()?;
         self.index.scan(range, order, &mut |key, value| {
             let record = codec::decode(key, value)?;
             let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
@@ -246,6 +240,35 @@ impl Store {
                 reason: "its key is not ours".into(),
             })?;
             visit(decoded, record)
+        })
+    }
+
+    /// Brings the index up to everything that was committed.
+    fn settle(&self) -> Result<(), StoreError> {
+        if !self.lost.load(Ordering::Relaxed) {
+            self.sync()?;
+        }
+        self.apply(&mut self.lock_writer());
+        if !self.overlay().durable.is_empty() {
+            return Err(StoreError::Poisoned);
+        }
+        Ok(())
+    }
+
+    /// Visits the keys of a range, once the index has everything.
+    pub fn scan_keys(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        mut visit: impl FnMut(Key) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.settle()?;
+        self.index.scan(range, order, &mut |key, _| {
+            let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
+                key: keys::describe(key),
+                reason: "its key is not ours".into(),
+            })?;
+            Ok(visit(decoded))
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::choose::{Chosen, exact_version, state_at};
+use super::choose::{Chosen, exact_version, state_at, superseded_at};
 use super::history::table_history;
 use super::refusal::{Miss, Refusal};
 use super::retention::Window;
@@ -59,23 +59,32 @@ pub fn table_at(
         return Err(Refusal::UnknownLsn(lsn).into());
     }
     Ok(TableState {
-        schema: schema_at(catalog, (id, table), lsn)?,
+        schema: schema_at(catalog, (id, table), lsn, window)?,
         content: None,
         pieces: pieces_at(catalog, (id, table), lsn, window)?,
     })
 }
 
 /// The schema a partitioned table had.
-fn schema_at(catalog: Catalog<'_>, (id, table): (TableId, &Table), lsn: Lsn) -> Result<u32, Miss> {
+fn schema_at(
+    catalog: Catalog<'_>,
+    (id, table): (TableId, &Table),
+    lsn: Lsn,
+    window: Window,
+) -> Result<u32, Miss> {
     let mut row = None;
     catalog.object_lsns(id, None, Order::Descending, lsn, |lsn| {
         row = Some(lsn);
         ControlFlow::Break(())
     })?;
     let Some(row) = row else {
-        return Ok(table.schema);
+        return Err(Refusal::UnknownLsn(lsn).into());
     };
     let version = catalog.require_version(id, row)?;
+    let superseded = superseded_at(catalog, id, table, row, &version)?;
+    if superseded.is_some_and(|at_ms| !window.keeps(at_ms)) {
+        return Err(Refusal::UnknownLsn(lsn).into());
+    }
     if version.operation == Operation::Drop {
         return Err(Refusal::NoContent(lsn, version.operation).into());
     }

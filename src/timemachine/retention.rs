@@ -134,9 +134,11 @@ pub fn change_retention(project: &mut Project, days: u32, now_ms: i64) {
 /// now, is gone for good.
 pub fn changed_table_retention(table: &mut Table, project: &Project, before: Window) {
     let after = Window::of_table(project, table, before.now_ms);
-    if after.days != before.days {
-        table.horizon_ms = table.horizon_ms.max(before.horizon_with(after.days));
-    }
+    let horizon = match after.days == before.days {
+        true => before.horizon_ms,
+        false => before.horizon_with(after.days),
+    };
+    table.horizon_ms = horizon.max(after.horizon_ms);
 }
 
 #[cfg(test)]

@@ -1,0 +1,93 @@
+//! LIFECYCLE: tables and partitions that nobody changed for so many days are dropped. Manual page: "Lifecycle
+//! management operations".
+//!
+//! Like retention it is decided by the statement's own time: before a statement runs, everything that has come
+//! to its end is dropped as of the moment it did.
+
+use std::ops::ControlFlow;
+
+use crate::catalog::Lifecycle;
+use crate::catalog::edit::{Author, TableEdit};
+use crate::catalog::{Partition, Table};
+use crate::error::Result;
+use crate::ids::{PartitionId, TableId};
+use crate::plan::Context;
+use crate::store::{Key, KeyRange, Order};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Drops what has come to its end, and returns the next instant at which anything may.
+pub fn reclaim(cx: &Context<'_>) -> Result<Option<i64>> {
+    loop {
+        let mut next = None;
+        let mut due: Option<TableId> = None;
+        cx.store()?.scan(
+            &KeyRange::lifecycles(),
+            Order::Ascending,
+            |key, _: Lifecycle| {
+                if let Key::Lifecycle { at_ms, table } = key {
+                    let at_ms = at_ms as i64;
+                    match at_ms <= cx.now_ms {
+                        true => due = Some(table),
+                        false => next = Some(at_ms),
+                    }
+                }
+                Ok(ControlFlow::Break(()))
+            },
+        )?;
+        match due {
+            Some(table) => reclaim_table(cx, table)?,
+            None => return Ok(next),
+        }
+    }
+}
+
+fn reclaim_table(cx: &Context<'_>, id: TableId) -> Result<()> {
+    let catalog = cx.catalog()?;
+    let Some(table) = catalog.table(id)? else {
+        // A listing without a table: only a listing is left to remove.
+        return Ok(());
+    };
+    let days = i64::from(table.lifecycle_days.unwrap_or_default());
+    let end = |modified_ms: i64| modified_ms + days * DAY_MS;
+    let mut batch = cx.store()?.begin();
+    let author = Author::new(cx.now_ms, &table.owner, "");
+    if !table.partitioned {
+        let end_ms = end(table.modified_at_ms);
+        let rows = current_rows(cx, id, &table)?;
+        let mut edit = TableEdit::open(&mut batch, &author, id, table);
+        if end_ms <= cx.now_ms {
+            edit.set_time(end_ms);
+            edit.drop_table(&mut batch, rows);
+        } else {
+            edit.table.ends_at_ms = Some(end_ms);
+        }
+        edit.finish(&mut batch);
+        return cx.commit(batch, &author);
+    }
+    let mut partitions: Vec<(i64, PartitionId, Partition)> = catalog
+        .live_partitions(id)?
+        .into_iter()
+        .filter(|(_, partition)| !partition.lifecycle_disabled)
+        .map(|(id, partition)| (end(partition.modified_at_ms), id, partition))
+        .collect();
+    partitions.sort_by(|a, b| (a.0, &a.2.values).cmp(&(b.0, &b.2.values)));
+    let mut edit = TableEdit::open(&mut batch, &author, id, table);
+    // A partition that is made later ends later.
+    edit.table.ends_at_ms = Some(end(cx.now_ms));
+    for (end_ms, id, partition) in partitions {
+        if end_ms > cx.now_ms {
+            edit.table.ends_at_ms = Some(end_ms);
+            break;
+        }
+        edit.set_time(end_ms);
+        edit.drop_partition(&mut batch, catalog, id, partition)?;
+    }
+    edit.finish(&mut batch);
+    cx.commit(batch, &author)
+}
+
+fn current_rows(cx: &Context<'_>, id: TableId, table: &Table) -> Result<u64> {
+    let head = cx.catalog()?.require_version(id, table.head)?;
+    Ok(head.content.map_or(0, |content| content.row_count))
+}
