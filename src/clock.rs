@@ -43,6 +43,20 @@ pub fn random_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
+/// Bytes nobody can foresee.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    use sha2::{Digest, Sha256};
+    let mut out = [0; N];
+    for chunk in out.chunks_mut(16) {
+        // A random id fixes six of its bits: two of them, hashed, leave none.
+        let mut hash = Sha256::new();
+        hash.update(uuid::Uuid::new_v4().as_bytes());
+        hash.update(uuid::Uuid::new_v4().as_bytes());
+        chunk.copy_from_slice(&hash.finalize()[..chunk.len()]);
+    }
+    out
+}
+
 /// A number nobody can foresee, for `rand()`.
 pub fn random_seed() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0

@@ -269,7 +269,15 @@ impl Error {
             "ODPS-0130013:{place}Authorization exception - ",
             detail,
         )
-        .at(0)
+    }
+
+    /// `ODPS-0410051 Invalid credentials`.
+    pub fn credentials() -> Self {
+        Self::new(
+            ErrorKind::Denied,
+            "ODPS-0410051:Invalid credentials - ",
+            "access id or access key is wrong",
+        )
     }
 
     /// `ODPS-0120031`, the user pressed Ctrl-C.

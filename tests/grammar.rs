@@ -290,6 +290,7 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::ShowHistoryForTables => "ShowHistoryForTables",
         Statement::ShowHistory { .. } => "ShowHistory",
         Statement::Restore(_) => "Restore",
+        Statement::Access(_) => "Access",
         Statement::PurgeTable { .. } => "PurgeTable",
         Statement::PurgeAll { .. } => "PurgeAll",
         Statement::ShowRecycleBin { .. } => "ShowRecycleBin",
@@ -312,7 +313,7 @@ fn kind(statement: &Statement) -> &'static str {
     }
 }
 
-const KINDS: usize = 38;
+const KINDS: usize = 39;
 const SENTENCES: u64 = 20_000;
 
 #[test]

@@ -20,7 +20,7 @@ impl Display for ObjectName {
 }
 
 /// A text as a string literal.
-struct Quoted<'a>(&'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -167,6 +167,7 @@ impl Display for Statement {
                     None => Ok(()),
                 }
             }
+            Self::Access(access) => write!(f, "{access}"),
             Self::PurgeTable { table, hours } => {
                 write!(f, "PURGE TABLE {table}")?;
                 hours.iter().try_for_each(|hours| write!(f, " {hours}"))

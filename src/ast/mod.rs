@@ -1,8 +1,10 @@
 //! What a statement says, as plain data: no IO, no session, no engine types. `parse(print(x)) == x`.
 
+mod access;
 mod alter;
 mod display;
 
+pub use access::{Access, Grant, Principal, Secret, Securable};
 pub use alter::{AlterAction, AlterTable, ColumnChange, ColumnPlace, PartitionFilter};
 
 use crate::datatype::DataType;
@@ -102,6 +104,8 @@ pub enum Statement {
     ShowFunctions {
         pattern: Option<String>,
     },
+    /// Users, roles and grants.
+    Access(Access),
     Describe(Describe),
     DescribeFunction(Name),
     Help(Vec<Name>),

@@ -3,6 +3,7 @@
 //! Reads return values; changes are collected in a [`Batch`](crate::store::Batch) through [`edit`].
 //! What the rows mean for history and restore is `timemachine`'s business.
 
+pub mod access;
 pub mod edit;
 mod operation;
 pub mod partition;
@@ -10,6 +11,9 @@ mod table;
 
 use std::ops::ControlFlow;
 
+pub use access::{
+    Account, Action, Granted, Grantee, Member, Object, Role, RoleMember, Sealed, grant_key,
+};
 pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
@@ -40,6 +44,19 @@ impl<'a> Catalog<'a> {
     /// The project of that name.
     pub fn project(&self, name: &str) -> Result<Option<Project>, StoreError> {
         self.store.get(&Key::Project(name.to_owned()))
+    }
+
+    /// The names of all projects.
+    pub fn projects(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        self.store
+            .scan_keys(&KeyRange::projects(), Order::Ascending, |key| {
+                if let Key::Project(name) = key {
+                    names.push(name);
+                }
+                ControlFlow::Continue(())
+            })?;
+        Ok(names)
     }
 
     /// Whether there is no project yet.

@@ -8,7 +8,7 @@ use crate::render::Format;
 use crate::runner::OnError;
 
 /// A local MaxCompute: statements in, versions kept, any version back at once.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "odpsh", version, about)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,9 +18,34 @@ pub struct Args {
     #[arg(long, env = "ODPSH_WAREHOUSE", value_name = "DIR", global = true)]
     pub warehouse: Option<PathBuf>,
 
-    /// The current project, made on first use
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    pub project: String,
+    /// The current project, made on first use [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+
+    /// The user to log in as [default: the owner of the warehouse]
+    #[arg(
+        short = 'u',
+        long = "username",
+        env = "ODPSH_ACCESS_ID",
+        value_name = "ID",
+        global = true
+    )]
+    pub user: Option<String>,
+
+    /// The user's secret key; a file given with --config keeps it off the command line
+    #[arg(
+        short = 'p',
+        long = "password",
+        env = "ODPSH_ACCESS_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        global = true
+    )]
+    pub key: Option<String>,
+
+    /// Read project_name, access_id and access_key from this file, lines of key=value
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
 
     /// Run these statements and end
     #[arg(short = 'e', value_name = "SQL", conflicts_with = "file")]

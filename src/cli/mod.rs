@@ -4,6 +4,7 @@
 
 mod args;
 mod batch;
+mod config;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 use args::{Command, OnErrorName};
 use chrono_tz::Tz;
 use clap::Parser;
+use config::Config;
 
 pub use args::Args;
 
@@ -61,15 +63,36 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
             }
         },
     };
-    let project = args.project.to_lowercase();
+    let config = match &args.config {
+        Some(path) => match Config::read(path) {
+            Ok(config) => config,
+            Err(reason) => {
+                eprintln!("error: --config {}: {reason}", path.display());
+                return Ok(USAGE);
+            }
+        },
+        None => Config::default(),
+    };
+    let login = match (
+        args.user.clone().or(config.access_id),
+        args.key.clone().or(config.access_key),
+    ) {
+        (Some(user), Some(key)) => Some((user, key)),
+        (None, None) => None,
+        _ => {
+            eprintln!("error: -u and -p, or access_id and access_key, belong together");
+            return Ok(USAGE);
+        }
+    };
+    let project = args.project.clone().or(config.project_name);
+    let project = project
+        .unwrap_or_else(|| "default".to_owned())
+        .to_lowercase();
     let is_name = !project.is_empty()
         && project.len() <= 128
         && project.chars().all(|c| c.is_alphanumeric() || c == '_');
     if !is_name {
-        eprintln!(
-            "error: '{}' is not a project name: letters, digits and '_' only",
-            args.project
-        );
+        eprintln!("error: '{project}' is not a project name: letters, digits and '_' only");
         return Ok(USAGE);
     }
     let file = match &args.file {
@@ -103,7 +126,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
             }
         };
     let user = format!("ALIYUN${}", user_name());
-    let session = Session::new(Start {
+    let mut session = Session::new(Start {
         warehouse,
         clock,
         user,
@@ -113,6 +136,13 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         memory_bytes: machine_memory() / 2,
     });
 
+    if let Some((user, key)) = login
+        && let Err(error) = session.log_in(&user, &key)
+    {
+        render::failure(&error, &mut io::stderr())?;
+        session.close()?;
+        return Ok(FAILURE);
+    }
     let (mut out, mut err) = (
         BufWriter::with_capacity(64 << 10, io::stdout()),
         io::stderr(),

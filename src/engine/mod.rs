@@ -87,6 +87,14 @@ pub enum Found {
     Rows(RecordBatch),
 }
 
+/// How a query asks for a table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    pub point: Option<Point>,
+    /// A view names it, not the user.
+    pub in_view: bool,
+}
+
 /// A point in the history of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
@@ -124,12 +132,7 @@ pub struct View {
 /// Where a query finds its tables. A project is `None` for the current one.
 pub trait Tables {
     /// The table of that name, as it is or as it was at a point in time.
-    fn find(
-        &mut self,
-        project: Option<&str>,
-        name: &str,
-        point: Option<Point>,
-    ) -> Result<Option<Found>>;
+    fn find(&mut self, project: Option<&str>, name: &str, asked: Asked) -> Result<Option<Found>>;
 
     /// The LSN and the time, in milliseconds, of the nth last change of a table's rows.
     fn latest(&mut self, project: Option<&str>, name: &str, nth: usize) -> Result<(i64, i64)>;
@@ -567,13 +570,17 @@ impl Preparing<'_> {
                 continue;
             }
             let (table, point) = sql::split_point(name)?;
+            let asked = Asked {
+                point,
+                in_view: depth < VIEWS_MAX,
+            };
             let placed = |error: Error| match failure::place_of(text, table) {
                 Some(at) if !error.has_place() => error.at(at),
                 _ => error,
             };
             let found = self
                 .tables
-                .find(in_project(named).as_deref(), table, point)
+                .find(in_project(named).as_deref(), table, asked)
                 .map_err(placed)?;
             let Some(found) = found else {
                 return Err(placed(Error::table_not_found(owner, table)));

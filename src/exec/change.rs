@@ -19,7 +19,7 @@ use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
 use crate::catalog::Operation;
 use crate::catalog::edit::TableEdit;
 use crate::engine::values::stored_rows;
-use crate::engine::{Found, Part, Point, SEGMENT_COLUMN, SnapshotTable, Tables};
+use crate::engine::{Asked, Found, Part, SEGMENT_COLUMN, SnapshotTable, Tables};
 use crate::error::{Error, Result};
 use crate::ids::SegmentId;
 use crate::plan::{Context, Target, wrong_count};
@@ -53,16 +53,11 @@ struct ChangeTables<'a, 'b> {
 }
 
 impl Tables for ChangeTables<'_, '_> {
-    fn find(
-        &mut self,
-        project: Option<&str>,
-        name: &str,
-        point: Option<Point>,
-    ) -> Result<Option<Found>> {
+    fn find(&mut self, project: Option<&str>, name: &str, asked: Asked) -> Result<Option<Found>> {
         let only = match (project, name) {
             (None, TARGET) => None,
             (None, TOUCHED) => self.only.clone(),
-            _ => return self.others.find(project, name, point),
+            _ => return self.others.find(project, name, asked),
         };
         let target = self.work.target;
         let parts = if only.is_some() {

@@ -1,5 +1,7 @@
 //! CREATE, DROP, TRUNCATE and CLONE. Manual pages: "Table operations", "CLONE TABLE".
 
+use datafusion::arrow::array::RecordBatch;
+
 use super::alter::check_properties;
 use super::content::{Content, put};
 use super::{Outcome, query};
@@ -236,7 +238,7 @@ pub(super) fn clone_table(cx: &Context<'_>, plan: ClonePlan) -> Result<Outcome> 
                     let mut writer = batch.segment_writer();
                     let renamed = crate::engine::types::storage_schema(&target.schema.columns);
                     query::stored(cx, &source, lsn, &mut |rows| {
-                        let rows = rows.with_schema(renamed.clone());
+                        let rows = RecordBatch::try_new(renamed.clone(), rows.columns().to_vec());
                         Ok(writer
                             .write(rows.map_err(|error| Error::internal(error.to_string()))?)?)
                     })?;

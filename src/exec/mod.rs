@@ -2,6 +2,7 @@
 //!
 //! A statement that changes something collects all of it in one batch and commits once.
 
+mod access;
 mod alter;
 mod change;
 mod content;
@@ -53,6 +54,7 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
         Plan::PurgeAll { hours } => purge::all(cx, hours),
         Plan::ShowRecycleBin { project } => purge::recycle_bin(cx, &project),
         Plan::Restore(restore) => restore::restore(cx, restore),
+        Plan::Access(statement) => access::access(cx, statement),
         Plan::ShowProject => project::show(cx),
         Plan::SetProject(settings) => project::set(cx, settings),
         Plan::ShowTables { project, pattern } => show::tables(cx, &project, pattern.as_deref()),

@@ -7,9 +7,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, Schem
 
 use super::{Outcome, RowSet, local_time};
 use crate::ast::{At, Fragment, Load, Query};
-use crate::catalog::{Operation, Partition, Schema, Table, Version};
+use crate::catalog::{Action, Operation, Partition, Schema, Table, Version};
 use crate::engine::values::{literal_batch, stored_rows};
-use crate::engine::{Files, Found, Part, Point, Setting, SnapshotTable, Tables, View};
+use crate::engine::{Asked, Files, Found, Part, Point, Setting, SnapshotTable, Tables, View};
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, PartitionId, TableId};
 use crate::parser::tokenize;
@@ -97,7 +97,7 @@ struct OneTable<'a> {
 }
 
 impl Tables for OneTable<'_> {
-    fn find(&mut self, _: Option<&str>, name: &str, _: Option<Point>) -> Result<Option<Found>> {
+    fn find(&mut self, _: Option<&str>, name: &str, _: Asked) -> Result<Option<Found>> {
         Ok(self.found.take().filter(|_| name == self.name))
     }
 
@@ -333,6 +333,14 @@ impl<'a, 'b> CurrentTables<'a, 'b> {
         Self { cx }
     }
 
+    fn check_select(&self, project: &str, name: &str) -> Result<()> {
+        if self.cx.identity.is_owner {
+            return Ok(());
+        }
+        let authority = self.cx.authority()?;
+        authority.check_table(project, name, Action::Select, Action::List)
+    }
+
     fn project(&self, project: Option<&str>) -> Result<String> {
         self.cx.ensure_project()?;
         let project = project.unwrap_or(self.cx.project);
@@ -342,14 +350,14 @@ impl<'a, 'b> CurrentTables<'a, 'b> {
 }
 
 impl Tables for CurrentTables<'_, '_> {
-    fn find(
-        &mut self,
-        project: Option<&str>,
-        name: &str,
-        point: Option<Point>,
-    ) -> Result<Option<Found>> {
+    fn find(&mut self, project: Option<&str>, name: &str, asked: Asked) -> Result<Option<Found>> {
         let cx = self.cx;
         let project = self.project(project)?;
+        let point = asked.point;
+        // A view reads with the rights of who made it.
+        if !asked.in_view {
+            self.check_select(&project, name)?;
+        }
         let catalog = cx.catalog()?;
         let Some((id, table)) = catalog.live_table(&project, name)? else {
             let view = catalog.view(&project, name)?;
@@ -391,6 +399,7 @@ impl Tables for CurrentTables<'_, '_> {
 
     fn latest(&mut self, project: Option<&str>, name: &str, nth: usize) -> Result<(i64, i64)> {
         let project = self.project(project)?;
+        self.check_select(&project, name)?;
         let catalog = self.cx.catalog()?;
         let Some((id, table)) = catalog.live_table(&project, name)? else {
             return Err(Error::table_not_found(&project, name));
@@ -417,6 +426,7 @@ impl Tables for CurrentTables<'_, '_> {
 
     fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>> {
         let project = self.project(project)?;
+        self.check_select(&project, name)?;
         let catalog = self.cx.catalog()?;
         let Some((id, table)) = catalog.live_table(&project, name)? else {
             return Err(Error::table_not_found(&project, name));

@@ -3,6 +3,8 @@
 //! A restore moves no rows: it appends versions that point at old snapshots. Everything it touches is
 //! checked before the first row is added, and committed at once.
 
+use datafusion::arrow::array::RecordBatch;
+
 use super::{Outcome, query};
 use crate::ast::{ObjectName, Part, Restore};
 use crate::catalog::edit::{Author, NewRow, TableEdit};
@@ -578,7 +580,7 @@ impl Work<'_> {
         };
         let named = storage_schema(&to.columns);
         query::stored(self.cx, &target, lsn, &mut |rows| {
-            let rows = rows.with_schema(named.clone());
+            let rows = RecordBatch::try_new(named.clone(), rows.columns().to_vec());
             Ok(writer.write(rows.map_err(|error| Error::internal(error.to_string()))?)?)
         })?;
         let segments = batch.finish_segments(writer)?;

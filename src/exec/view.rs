@@ -1,7 +1,7 @@
 //! Views. Manual page: "View operations". A view is a query under a name; it has no data and no history.
 
 use super::{Outcome, ddl, query};
-use crate::catalog::View;
+use crate::catalog::{Object, View, grant_key};
 use crate::error::{Error, Result};
 use crate::plan::{Context, NewView};
 use crate::store::Key;
@@ -47,8 +47,12 @@ pub(super) fn create(cx: &Context<'_>, new: NewView) -> Result<Outcome> {
 }
 
 pub(super) fn drop(cx: &Context<'_>, project: String, name: String) -> Result<Outcome> {
-    let key = Key::View { project, name };
     let mut batch = cx.store()?.begin();
+    let object = Object::View(name.clone());
+    for (_, grantee, _) in cx.catalog()?.grants(&project, Some(&object))? {
+        batch.remove(&grant_key(&project, &object, &grantee));
+    }
+    let key = Key::View { project, name };
     batch.expect_unchanged(key.clone())?;
     batch.remove(&key);
     cx.commit(batch, &cx.author())?;

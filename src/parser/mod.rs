@@ -3,6 +3,7 @@
 //! Knows no catalog and no terminal. Never panics: an error is a value with a place. The grammar is
 //! written down in `grammar/*.ebnf`, which the tests read.
 
+mod access;
 mod alter;
 mod change;
 mod command;
@@ -18,6 +19,7 @@ mod unsupported;
 use nom::Parser;
 use nom::branch::alt;
 
+pub use access::masked;
 pub use lexer::tokenize;
 pub use splitter::{STATEMENT_MAX, SplitError, Splitter};
 use token::{Parsed, Progress, Tokens};
@@ -109,6 +111,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             alter::alter_table,
         )),
         alt((
+            access::access,
             command::set_project,
             command::set,
             command::use_project,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use crate::ast::ObjectName;
+use crate::auth::{Authority, Identity};
 use crate::catalog::edit::Author;
 use crate::catalog::{Catalog, HoldsCounted, Project};
 use crate::clock::Clock;
@@ -51,6 +52,7 @@ pub struct Context<'a> {
     /// The current project.
     pub project: &'a str,
     pub user: &'a str,
+    pub identity: &'a Identity,
     pub now_ms: i64,
     pub zone: Tz,
     /// The statement's text.
@@ -144,6 +146,15 @@ impl<'a> Context<'a> {
     pub fn flag(&self, key: &str, default: bool) -> bool {
         let value = self.settings.get(key);
         value.map_or(default, |value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// What the user may do.
+    pub fn authority(&self) -> Result<Authority<'a>> {
+        Ok(Authority {
+            catalog: self.catalog()?,
+            identity: self.identity,
+            project: self.project,
+        })
     }
 
     /// Who changes what, when.

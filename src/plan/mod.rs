@@ -77,6 +77,7 @@ pub enum Plan {
         project: String,
     },
     Restore(crate::ast::Restore),
+    Access(crate::ast::Access),
     ShowProject,
     SetProject(Vec<crate::ast::Setting>),
     ShowTables {
@@ -267,6 +268,7 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
             project: known_project(cx, project)?,
         },
         Statement::Restore(restore) => Plan::Restore(restore),
+        Statement::Access(access) => Plan::Access(access),
         Statement::ShowProject => Plan::ShowProject,
         Statement::SetProject(settings) => Plan::SetProject(settings),
         Statement::ShowTables { project, pattern } => Plan::ShowTables {

@@ -8,7 +8,7 @@ use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 
 use crate::ast::{AlterAction, Statement};
-use crate::parser::{Splitter, parse};
+use crate::parser::{Splitter, masked, parse};
 use crate::runner::{Flow, Runner};
 
 type Line = Editor<(), FileHistory>;
@@ -64,7 +64,8 @@ pub fn run(runner: &mut Runner<'_>, history: Option<PathBuf>, yes: bool) -> io::
             break;
         }
         if splitter.is_blank() {
-            if !entry.trim().is_empty() {
+            // A secret key is not kept.
+            if !entry.trim().is_empty() && masked(&entry).is_none() {
                 line.add_history_entry(entry.trim())
                     .map_err(terminal_error)?;
             }

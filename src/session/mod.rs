@@ -11,12 +11,13 @@ use chrono_tz::Tz;
 pub use settings::Settings;
 
 use crate::ast::{AlterAction, Statement};
-use crate::auth::Authority;
+use crate::auth::{Authority, Identity, Vault};
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Listing, Outcome, collected, execute, reclaim};
-use crate::parser::parse;
+use crate::parser::{masked, parse};
 use crate::plan::{Context, plan};
 use crate::store::{Store, StoreError, Warehouse};
 use crate::timemachine::collect::{collect, rehearse};
@@ -41,8 +42,7 @@ pub struct Session {
     warehouse: Warehouse,
     engine: Engine,
     clock: Box<dyn Clock>,
-    authority: Authority,
-    user: String,
+    identity: Identity,
     project: String,
     settings: Settings,
     memory_bytes: usize,
@@ -74,8 +74,10 @@ impl Session {
             warehouse: start.warehouse,
             engine: Engine::new(start.interruptible),
             clock: start.clock,
-            authority: Authority::default(),
-            user: start.user,
+            identity: Identity {
+                name: start.user,
+                is_owner: true,
+            },
             project: start.project,
             settings: Settings::new(start.zone),
             memory_bytes: start.memory_bytes,
@@ -100,9 +102,16 @@ impl Session {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
         let mut notes = Vec::new();
-        let outcome = self
-            .life_of(text, now_ms, &mut notes)
-            .map_err(|error| error.in_statement(text));
+        // What is shown, kept and complained about has no secrets.
+        let masked = masked(text);
+        let shown = masked.as_deref().unwrap_or(text);
+        let outcome = self.life_of(text, shown, now_ms, &mut notes);
+        let outcome = outcome.map_err(|error| match (&masked, error.kind()) {
+            (Some(_), ErrorKind::Syntax) => Error::syntax(0, "invalid statement about a user")
+                .hint("ADD USER u [WITH SECRET '…'] [COMMENT '…'], ALTER USER u SET SECRET '…'"),
+            (Some(_), _) => error,
+            (None, _) => error.in_statement(text),
+        });
         if outcome.is_ok()
             && let Err(error) = self.collect_in_passing()
         {
@@ -114,10 +123,17 @@ impl Session {
     }
 
     /// The life of a statement: parse, authorise, plan, execute.
-    fn life_of(&mut self, text: &str, now_ms: i64, notes: &mut Vec<String>) -> Result<Outcome> {
+    fn life_of(
+        &mut self,
+        text: &str,
+        shown: &str,
+        now_ms: i64,
+        notes: &mut Vec<String>,
+    ) -> Result<Outcome> {
         let statement = parse(text)?;
-        self.authority
-            .authorise(&self.user, &self.project, &statement)?;
+        if !self.identity.is_owner {
+            self.authority()?.authorise(&statement)?;
+        }
         let statement = match self.run_own(statement)? {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
@@ -127,10 +143,11 @@ impl Session {
             engine: &self.engine,
             clock: &*self.clock,
             project: &self.project,
-            user: &self.user,
+            user: &self.identity.name,
+            identity: &self.identity,
             now_ms,
             zone: self.settings.zone(),
-            statement: text,
+            statement: shown,
             settings: self.settings.values(),
             memory_bytes: self.memory_bytes,
             notes: RefCell::default(),
@@ -200,6 +217,35 @@ impl Session {
         Ok(collected(rows))
     }
 
+    fn authority(&self) -> Result<Authority<'_>> {
+        Ok(Authority {
+            catalog: Catalog::new(self.warehouse.store()?),
+            identity: &self.identity,
+            project: &self.project,
+        })
+    }
+
+    /// Goes on as the user of that name.
+    ///
+    /// # Errors
+    /// The same whether there is no such user or the secret key is not his.
+    pub fn log_in(&mut self, name: &str, secret: &str) -> Result<()> {
+        let catalog = Catalog::new(self.warehouse.store()?);
+        let account = catalog.account(name)?.and_then(|account| account.secret);
+        let is_known = match &account {
+            Some(sealed) => Vault::beside(self.warehouse.dir()).matches(name, sealed, secret)?,
+            None => false,
+        };
+        if !is_known {
+            return Err(Error::credentials());
+        }
+        self.identity = Identity {
+            name: name.to_owned(),
+            is_owner: false,
+        };
+        Ok(())
+    }
+
     /// Statements about the session itself.
     fn run_own(&mut self, statement: Statement) -> Result<Ran> {
         Ok(Ran::Done(match statement {
@@ -210,7 +256,7 @@ impl Session {
             }
             Statement::ShowSettings => self.settings.listing(),
             Statement::UseProject(name) => {
-                let catalog = crate::catalog::Catalog::new(self.warehouse.store()?);
+                let catalog = Catalog::new(self.warehouse.store()?);
                 if name.text != self.project && catalog.project(&name.text)?.is_none() {
                     return Err(Error::project_not_found(&name.text));
                 }

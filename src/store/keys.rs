@@ -14,6 +14,24 @@ pub enum Key {
     Counters,
     /// A project by name.
     Project(String),
+    /// Somebody who can log in.
+    Account(String),
+    /// A user of a project.
+    Member { project: String, user: String },
+    /// A role of a project.
+    Role { project: String, role: String },
+    /// That a user of a project has a role.
+    RoleMember {
+        project: String,
+        user: String,
+        role: String,
+    },
+    /// What is granted on an object to somebody.
+    Grant {
+        project: String,
+        object: String,
+        grantee: String,
+    },
     /// A live table by name.
     TableName { project: String, name: String },
     /// A view by name.
@@ -88,6 +106,11 @@ pub const TABLE_OBJECT: PartitionId = PartitionId([0; 16]);
 const COUNTERS: u8 = 0x01;
 const HOLDS_COUNTED: u8 = 0x06;
 const PROJECT: u8 = 0x10;
+const ACCOUNT: u8 = 0x11;
+const MEMBER: u8 = 0x12;
+const ROLE: u8 = 0x13;
+const ROLE_MEMBER: u8 = 0x14;
+const GRANT: u8 = 0x15;
 const TABLE_NAME: u8 = 0x20;
 const DROPPED_TABLE: u8 = 0x21;
 const VIEW: u8 = 0x22;
@@ -117,6 +140,40 @@ impl Key {
             Key::Project(name) => {
                 out.push(PROJECT);
                 push_text(&mut out, name);
+            }
+            Key::Account(name) => {
+                out.push(ACCOUNT);
+                push_text(&mut out, name);
+            }
+            Key::Member { project, user } => {
+                out.push(MEMBER);
+                push_text(&mut out, project);
+                push_text(&mut out, user);
+            }
+            Key::Role { project, role } => {
+                out.push(ROLE);
+                push_text(&mut out, project);
+                push_text(&mut out, role);
+            }
+            Key::RoleMember {
+                project,
+                user,
+                role,
+            } => {
+                out.push(ROLE_MEMBER);
+                push_text(&mut out, project);
+                push_text(&mut out, user);
+                push_text(&mut out, role);
+            }
+            Key::Grant {
+                project,
+                object,
+                grantee,
+            } => {
+                out.push(GRANT);
+                push_text(&mut out, project);
+                push_text(&mut out, object);
+                push_text(&mut out, grantee);
             }
             Key::TableName { project, name } => {
                 out.push(TABLE_NAME);
@@ -210,6 +267,25 @@ impl Key {
         let key = match *tag {
             COUNTERS => Key::Counters,
             PROJECT => Key::Project(take_text(rest)?),
+            ACCOUNT => Key::Account(take_text(rest)?),
+            MEMBER => Key::Member {
+                project: take_text(rest)?,
+                user: take_text(rest)?,
+            },
+            ROLE => Key::Role {
+                project: take_text(rest)?,
+                role: take_text(rest)?,
+            },
+            ROLE_MEMBER => Key::RoleMember {
+                project: take_text(rest)?,
+                user: take_text(rest)?,
+                role: take_text(rest)?,
+            },
+            GRANT => Key::Grant {
+                project: take_text(rest)?,
+                object: take_text(rest)?,
+                grantee: take_text(rest)?,
+            },
             TABLE_NAME => Key::TableName {
                 project: take_text(rest)?,
                 name: take_text(rest)?,
@@ -384,6 +460,37 @@ impl KeyRange {
         Self::prefix(vec![DOOMED])
     }
 
+    /// The users of a project, by name.
+    pub fn members(project: &str) -> Self {
+        Self::texts(MEMBER, &[project])
+    }
+
+    /// The roles of a project, by name.
+    pub fn roles(project: &str) -> Self {
+        Self::texts(ROLE, &[project])
+    }
+
+    /// Who has which role in a project, by user.
+    pub fn role_members(project: &str) -> Self {
+        Self::texts(ROLE_MEMBER, &[project])
+    }
+
+    /// The grants of a project, by object.
+    pub fn grants(project: &str) -> Self {
+        Self::texts(GRANT, &[project])
+    }
+
+    /// The grants on one object of a project.
+    pub fn grants_on(project: &str, object: &str) -> Self {
+        Self::texts(GRANT, &[project, object])
+    }
+
+    fn texts(tag: u8, parts: &[&str]) -> Self {
+        let mut out = vec![tag];
+        parts.iter().for_each(|part| push_text(&mut out, part));
+        Self::prefix(out)
+    }
+
     /// The versions that were made of the content of one.
     pub fn derived(origin: TableId, lsn: Lsn) -> Self {
         let mut out = Vec::with_capacity(25);
@@ -447,6 +554,19 @@ impl fmt::Display for Key {
         match self {
             Key::Counters => write!(f, "counters"),
             Key::Project(name) => write!(f, "project {name}"),
+            Key::Account(name) => write!(f, "account {name}"),
+            Key::Member { project, user } => write!(f, "user {user} of project {project}"),
+            Key::Role { project, role } => write!(f, "role {role} of project {project}"),
+            Key::RoleMember {
+                project,
+                user,
+                role,
+            } => write!(f, "role {role} of user {user} in project {project}"),
+            Key::Grant {
+                project,
+                object,
+                grantee,
+            } => write!(f, "grant on {object} to {grantee} in project {project}"),
             Key::TableName { project, name } => write!(f, "table {project}.{name}"),
             Key::View { project, name } => write!(f, "view {project}.{name}"),
             Key::DroppedTable {

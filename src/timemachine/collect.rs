@@ -18,7 +18,9 @@ use std::ops::ControlFlow;
 
 use super::retention::{Retention, Window};
 use crate::catalog::edit::{Author, FOLLOWS_PROJECT, TableEdit};
-use crate::catalog::{Catalog, Gone, HoldsCounted, Operation, Origin, SpecText, Table, Version};
+use crate::catalog::{
+    Catalog, Gone, HoldsCounted, Object, Operation, Origin, SpecText, Table, Version, grant_key,
+};
 use crate::error::Result;
 use crate::ids::{Lsn, PartitionId, TableId};
 use crate::store::{
@@ -414,6 +416,11 @@ impl<'a, 'b> Collector<'a, 'b> {
                 partition,
             });
         }
+        let project = edit.table.project.clone();
+        let object = Object::Table(id);
+        for (_, grantee, _) in self.catalog.grants(&project, Some(&object))? {
+            self.batch.remove(&grant_key(&project, &object, &grantee));
+        }
         for schema in self.catalog.schema_numbers(id)? {
             self.batch.remove(&Key::Schema { table: id, schema });
         }
@@ -563,7 +570,11 @@ impl<'a, 'b> Collector<'a, 'b> {
     fn more_holds(&mut self, piece: Piece) -> Result<&mut u64> {
         if !self.holds.contains_key(&piece) {
             let key = piece.holds_key();
-            let held: Option<Holds> = self.catalog.store().get(&key)?;
+            // The statement may have added holds itself.
+            let held: Option<Holds> = match self.batch.get(&key)? {
+                Some(held) => Some(held),
+                None => self.catalog.store().get(&key)?,
+            };
             self.batch.expect_unchanged(key)?;
             self.holds.insert(piece, held.map_or(0, |held| held.more));
         }

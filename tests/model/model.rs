@@ -533,7 +533,9 @@ impl Model {
                 partitioned(name);
                 partition(*name, part);
             }
-            Step::MergePartitions { name, from, into } => {
+            Step::MergePartitions {
+                name, from, into, ..
+            } => {
                 partitioned(name);
                 partition(*name, from);
                 partition(*name, into);
@@ -636,10 +638,16 @@ impl Model {
             Step::RenamePartition { name, from, to } => {
                 format!("alter table {} {} rename to {}", n(name), p(from), p(to))
             }
-            Step::MergePartitions { name, from, into } => {
+            Step::MergePartitions {
+                name,
+                from,
+                into,
+                purge,
+            } => {
+                let purge = if *purge { " purge" } else { "" };
                 let (from, into) = (p(from), p(into));
                 format!(
-                    "alter table {} merge {from}, {into} overwrite {into}",
+                    "alter table {} merge {from}, {into} overwrite {into}{purge}",
                     n(name)
                 )
             }
@@ -828,7 +836,12 @@ impl Model {
                 table.parts[part].value = usize::from(*to);
                 table.add(now_ms, Some(part), "ALTER", content);
             }
-            Step::MergePartitions { name, from, into } => {
+            Step::MergePartitions {
+                name,
+                from,
+                into,
+                purge,
+            } => {
                 let place = self.need_partitioned(*name)?;
                 let source = self.need_part(place, *from)?;
                 self.need_part(place, *into)?;
@@ -839,7 +852,7 @@ impl Model {
                 let content = self.merged(place, &values);
                 self.put(place, Some(usize::from(*into)), "OVERWRITE", content);
                 if from != into {
-                    self.drop_part(place, source, false);
+                    self.drop_part(place, source, *purge);
                 }
             }
             Step::Truncate { name, part } => {

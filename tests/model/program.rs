@@ -38,6 +38,7 @@ pub enum Step {
         name: u8,
         from: u8,
         into: u8,
+        purge: bool,
     },
     Truncate {
         name: u8,
@@ -134,7 +135,9 @@ pub fn step() -> impl Strategy<Value = Step> {
             Step::DropPartition { name, part, purge: purge == 0 }
         }),
         1 => (name(), part(), part()).prop_map(|(name, from, to)| Step::RenamePartition { name, from, to }),
-        2 => (name(), part(), part()).prop_map(|(name, from, into)| Step::MergePartitions { name, from, into }),
+        2 => (name(), part(), part(), any::<bool>()).prop_map(|(name, from, into, purge)| {
+            Step::MergePartitions { name, from, into, purge }
+        }),
         1 => (name(), part()).prop_map(|(name, part)| Step::Truncate { name, part }),
         3 => (name(), 0u8..6).prop_map(|(name, purge)| Step::Drop { name, purge: purge == 0 }),
         1 => (name(), name()).prop_map(|(from, to)| Step::Rename { from, to }),
