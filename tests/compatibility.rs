@@ -34,17 +34,17 @@ create view v as select a from t;
 #[rustfmt::skip]
 const STATEMENTS: &[(&str, Support, &str, &str)] = &[
     ("SHOW HISTORY FOR TABLES", Yes, "show history for tables;", ""),
-    ("SHOW HISTORY FOR TABLE t [('id'='…')] [PARTITION(…) …]", Yes, "show history for table p partition (ds='1');", ""),
+    ("SHOW HISTORY FOR TABLE t [('id'='…')] [PARTITION(…) …]", Yes, "show history for table p partition (ds='1'); show history for table t extended limit 1;", "EXTENDED and LIMIT are extensions: who, what, how many rows"),
     ("RESTORE TABLE: undrop, to LSN, AS, partitions", Yes, "restore table t to lsn '1' as u; drop table t; restore table t;", ""),
     ("SETPROJECT, SET, SHOW FLAGS, USE", Yes, "setproject; set a=b; show flags;", "unknown keys are kept and have no effect"),
-    ("CREATE TABLE (columns, DEFAULT, PARTITIONED BY, TBLPROPERTIES, LIFECYCLE)", Partial, "create table u (a bigint not null default 1 comment 'x') lifecycle 3;", "LIFECYCLE is kept, not yet carried out"),
+    ("CREATE TABLE (columns, DEFAULT, PARTITIONED BY, TBLPROPERTIES, LIFECYCLE)", Yes, "create table u (a bigint not null default 1 comment 'x') lifecycle 3;", ""),
     ("CREATE TABLE … CLUSTERED BY", Partial, "create table u (a bigint) clustered by (a) into 4 buckets;", "kept, no effect on execution; INSERT OVERWRITE only"),
     ("CREATE TABLE … AS SELECT, … LIKE", Yes, "create table u as select * from t; create table w like p;", ""),
     ("CREATE EXTERNAL TABLE", No, "create external table u (a bigint) location '/tmp';", ""),
     ("CREATE [OR REPLACE] VIEW, DROP VIEW, SHOW VIEWS", Yes, "create or replace view v as select b from t; show views; drop view v;", ""),
     ("CREATE MATERIALIZED VIEW", No, "create materialized view m as select 1;", ""),
     ("DROP TABLE [IF EXISTS]", Yes, "drop table t; drop table if exists t;", ""),
-    ("DROP … PURGE, PURGE, SHOW RECYCLEBIN", No, "purge table t;", ""),
+    ("PURGE TABLE, PURGE ALL [hours], DROP … PURGE, SHOW RECYCLEBIN", Yes, "show recyclebin; purge table t; alter table p drop partition (ds='1') purge; drop table p purge; purge all 24;", ""),
     ("TRUNCATE TABLE [PARTITION(…)]", Yes, "truncate table t; truncate table p partition (ds='1');", ""),
     ("CLONE TABLE", Yes, "clone table p partition (ds='1') to u; clone table t to w;", "shares the data, moves no rows"),
     ("ALTER TABLE: RENAME, comment, lifecycle, properties, owner, TOUCH", Yes, "alter table t set comment 'c'; alter table t touch; alter table t changeowner to 'x'; alter table t rename to u;", ""),
@@ -65,13 +65,14 @@ const STATEMENTS: &[(&str, Support, &str, &str)] = &[
     ("SELECT: TABLESAMPLE", Partial, "select * from t tablesample (10 percent) x; select * from t tablesample (bucket 1 out of 2 on a);", "PERCENT, ROWS and BUCKET; not by size"),
     ("SELECT: WITH RECURSIVE", Yes, "with recursive r (n) as (select 1 union all select n + 1 from r where n < 3) select * from r;", "odps.sql.rcte.max.iterate.num, 10 by default"),
     ("SELECT: EXISTS as a value, ILIKE", No, "select b ilike 'X' from t;", ""),
-    ("SELECT … VERSION / TIMESTAMP AS OF", No, "", ""),
+    ("SELECT … VERSION AS OF, TIMESTAMP AS OF, BETWEEN", Yes, "select * from t version as of 1; select * from tx version between 0 and 2; select count(*) from t timestamp as of getdate() + 1;", "on every table; a version is an LSN; BETWEEN on transactional tables, as the rows that are there and were not"),
     ("script mode, @variables", No, "", ""),
     ("EXPLAIN", Yes, "explain select * from t;", "the plan is that of this engine"),
     ("SHOW TABLES, PARTITIONS, COLUMNS, CREATE TABLE, TBLPROPERTIES, FUNCTIONS", Yes, "show tables; show partitions p; show columns from t; show create table t; show tblproperties tx; show functions;", ""),
     ("DESC [EXTENDED] t [PARTITION(…)], DESC FUNCTION", Yes, "desc extended t; desc p partition (ds='1'); desc v; desc function substr;", ""),
     ("CREATE FUNCTION, ADD JAR", No, "create function f as 'x' using 'y.jar';", ""),
-    ("users, roles, GRANT, REVOKE", No, "grant select on table t to user u;", ""),
+    ("ADD USER, REMOVE USER, roles, GRANT, REVOKE, SHOW GRANTS, SHOW ACL, WHOAMI", Yes, "add user u with secret 'x'; create role r; grant select on table t to role r; grant r to u; show grants for u; whoami;", "on tables and projects; WITH SECRET is an extension; log in with -u and -p"),
+    ("labels, packages, policies", No, "show packages;", ""),
 ];
 
 fn table() -> String {

@@ -8,6 +8,9 @@ use crate::program::{NAMES, PARTS, Step};
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 
+/// A row as a query shows it.
+pub type Shown = Vec<Option<String>>;
+
 /// A row by column id.
 pub type Record = BTreeMap<u32, String>;
 
@@ -888,8 +891,8 @@ impl Model {
                 }
                 let table = &mut self.tables[place];
                 table.dropped_ms = None;
-                let own = table.rows.iter().rev().filter(|row| row.part.is_none());
-                let before = own.skip(1).next().and_then(|row| row.content.clone());
+                let mut own = table.rows.iter().rev().filter(|row| row.part.is_none());
+                let before = own.nth(1).and_then(|row| row.content.clone());
                 table.add(now_ms, None, "RESTORE", before);
                 for part in table.live_parts() {
                     let content = table.head(Some(part)).and_then(|row| row.content.clone());
@@ -904,8 +907,8 @@ impl Model {
                 if table.parts[part].gone || table.live_part(value).is_some() {
                     return Err(Refused);
                 }
-                let own = table.rows.iter().rev().filter(|row| row.part == Some(part));
-                let before = own.skip(1).next().and_then(|row| row.content.clone());
+                let mut own = table.rows.iter().rev().filter(|row| row.part == Some(part));
+                let before = own.nth(1).and_then(|row| row.content.clone());
                 table.parts[part].dropped_ms = None;
                 table.add(now_ms, Some(part), "RESTORE", before);
             }
@@ -1265,11 +1268,7 @@ impl Model {
     }
 
     /// The rows of a whole table at `lsn`, as a query shows them, and its schema then.
-    pub fn read_at(
-        &self,
-        place: usize,
-        lsn: u64,
-    ) -> Result<(u32, Vec<Vec<Option<String>>>), Refused> {
+    pub fn read_at(&self, place: usize, lsn: u64) -> Result<(u32, Vec<Shown>), Refused> {
         let table = &self.tables[place];
         let (schema, pieces) = match table.partitioned {
             false => {
