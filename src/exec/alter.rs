@@ -39,9 +39,10 @@ pub(super) fn alter_table(
             }
             change_table(cx, target, |table| table.comment = Some(comment))
         }
-        AlterAction::SetLifecycle(days) => {
-            change_table(cx, target, |table| table.lifecycle_days = Some(days))
-        }
+        AlterAction::SetLifecycle(days) => change_table(cx, target, |table| {
+            table.lifecycle_days = Some(days);
+            table.ends_at_ms = None;
+        }),
         AlterAction::SetProperties(properties) => {
             let size: usize = properties
                 .iter()
@@ -72,7 +73,10 @@ pub(super) fn alter_table(
         AlterAction::Lifecycle {
             spec: None,
             enabled,
-        } => change_table(cx, target, |table| table.lifecycle_disabled = !enabled),
+        } => change_table(cx, target, |table| {
+            table.lifecycle_disabled = !enabled;
+            table.ends_at_ms = None;
+        }),
         AlterAction::Lifecycle {
             spec: Some(spec),
             enabled,
@@ -197,6 +201,8 @@ fn change_partition(
     let (id, mut partition) = require_partition(cx, &target, spec)?;
     edited(cx, target, |batch, edit| {
         change(&mut partition);
+        // It may end before the others.
+        edit.table.ends_at_ms = None;
         let key = Key::Partition {
             table: edit.id,
             partition: id,

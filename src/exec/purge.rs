@@ -49,9 +49,6 @@ fn purge(cx: &Context<'_>, tables: Vec<(TableId, Table)>, hours: Option<u32>) ->
     let author = cx.author();
     let mut purged = Vec::new();
     for (id, table) in tables {
-        if table.due_at_ms.is_none() {
-            continue;
-        }
         let mut edit = TableEdit::open(&mut batch, &author, id, table);
         edit.purge_before(horizon(cx.now_ms, hours));
         edit.finish(&mut batch);

@@ -265,7 +265,15 @@ impl Work<'_> {
 
     fn table_at(&self, source: &Incarnation, lsn: Lsn) -> Result<TableState> {
         let table = (source.id, &source.table);
-        Ok(table_at(self.catalog, table, lsn, source.window)?)
+        let state = table_at(self.catalog, table, lsn, source.window)?;
+        // Two that were different then may have one name since one of them was renamed.
+        let mut pairs = state.pieces.windows(2);
+        if let Some(pair) = pairs.find(|pair| pair[0].partition.values == pair[1].partition.values)
+        {
+            let spec = self.spec(&source.schema, &pair[0].partition);
+            return Err(Refusal::PartitionTaken(spec).into());
+        }
+        Ok(state)
     }
 
     fn current_rows(&self, table: TableId, head: Lsn) -> Result<u64> {

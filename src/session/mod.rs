@@ -3,7 +3,7 @@
 mod help;
 mod settings;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -53,7 +53,7 @@ pub struct Session {
     /// When the next backup may expire, as far as is known.
     next_due_ms: Option<i64>,
     /// Before this instant nothing ends by its lifecycle; `None` where that has to be looked up.
-    next_end_ms: Option<i64>,
+    next_end_ms: Cell<Option<i64>>,
 }
 
 /// The collector looks after so many statements at the latest, and when the session ends.
@@ -84,7 +84,7 @@ impl Session {
             now_ms: 0,
             uncollected: 0,
             next_due_ms: None,
-            next_end_ms: None,
+            next_end_ms: Cell::new(None),
         }
     }
 
@@ -138,20 +138,7 @@ impl Session {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
         };
-        let cx = Context {
-            warehouse: &self.warehouse,
-            engine: &self.engine,
-            clock: &*self.clock,
-            project: &self.project,
-            user: &self.identity.name,
-            identity: &self.identity,
-            now_ms,
-            zone: self.settings.zone(),
-            statement: shown,
-            settings: self.settings.values(),
-            memory_bytes: self.memory_bytes,
-            notes: RefCell::default(),
-        };
+        let cx = self.context(shown, now_ms);
         if !matches!(statement, Statement::Query(_)) {
             cx.ensure_project()?;
             notes.extend(cx.store()?.take_notices());
@@ -159,12 +146,14 @@ impl Session {
         let is_query = match &statement {
             Statement::Query(query) => {
                 if query.mentions("from") {
-                    self.next_end_ms = reclaim_due(&cx, self.next_end_ms)?;
+                    self.next_end_ms
+                        .set(reclaim_due(&cx, self.next_end_ms.get())?);
                 }
                 true
             }
             _ => {
-                self.next_end_ms = reclaim_due(&cx, self.next_end_ms)?;
+                self.next_end_ms
+                    .set(reclaim_due(&cx, self.next_end_ms.get())?);
                 false
             }
         };
@@ -173,7 +162,7 @@ impl Session {
         let outcome = plan(statement, &cx).and_then(|plan| execute(plan, &cx));
         notes.extend(cx.notes.take());
         if changes_lifecycles {
-            self.next_end_ms = None;
+            self.next_end_ms.set(None);
         }
         self.uncollected += match (is_query, changes_retention) {
             (true, _) => 0,
@@ -182,6 +171,23 @@ impl Session {
             (false, true) => COLLECT_AFTER,
         };
         outcome
+    }
+
+    fn context<'a>(&'a self, statement: &'a str, now_ms: i64) -> Context<'a> {
+        Context {
+            warehouse: &self.warehouse,
+            engine: &self.engine,
+            clock: &*self.clock,
+            project: &self.project,
+            user: &self.identity.name,
+            identity: &self.identity,
+            now_ms,
+            zone: self.settings.zone(),
+            statement,
+            settings: self.settings.values(),
+            memory_bytes: self.memory_bytes,
+            notes: RefCell::default(),
+        }
     }
 
     /// Removes what has expired, now and then.
@@ -205,6 +211,11 @@ impl Session {
     /// Removes everything that has expired, or only says what that would be.
     pub fn collect_all(&mut self, is_rehearsal: bool) -> Result<Listing> {
         let now_ms = self.clock.begin_statement();
+        self.now_ms = now_ms;
+        let cx = self.context("", now_ms);
+        cx.ensure_project()?;
+        self.next_end_ms
+            .set(Some(reclaim(&cx)?.unwrap_or(i64::MAX)));
         let store = self.warehouse.store()?;
         let mut rows = Vec::new();
         let mut visit = |row| rows.push(row);

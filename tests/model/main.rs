@@ -36,7 +36,7 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestR
 
 const START_MS: i64 = 1_582_000_000_000;
 const STEPS_MAX: usize = 40;
-const CASES: u32 = 400;
+const CASES: u32 = 2000;
 
 #[test]
 fn history_is_what_the_model_says() {
@@ -45,6 +45,15 @@ fn history_is_what_the_model_says() {
         .ok()
         .and_then(|cases| cases.parse().ok())
         .unwrap_or(CASES);
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| run_programs(cases.div_ceil(threads)));
+        }
+    });
+}
+
+fn run_programs(cases: u32) {
     let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/model/regressions.txt");
     let config = Config {
         cases,
@@ -52,9 +61,8 @@ fn history_is_what_the_model_says() {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(kept))),
         ..Config::default()
     };
-    let mut runner = TestRunner::new(config);
     let programs = (prop::collection::vec(program::step(), 1..STEPS_MAX), 0u8..8);
-    let outcome = runner.run(&programs, |(steps, index)| {
+    let outcome = TestRunner::new(config).run(&programs, |(steps, index)| {
         run(&steps, index == 0).map_err(TestCaseError::fail)
     });
     if let Err(error) = outcome {

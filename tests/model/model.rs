@@ -42,6 +42,8 @@ pub struct Part {
     pub value: usize,
     pub dropped_ms: Option<i64>,
     gone: bool,
+    modified_ms: i64,
+    is_kept: bool,
 }
 
 /// A table incarnation.
@@ -63,6 +65,10 @@ pub struct Table {
     last_row_ms: i64,
     purged_ms: i64,
     own_days: Option<i64>,
+    modified_ms: i64,
+    lifecycle: Option<i64>,
+    /// Its lifecycle is disabled.
+    is_kept: bool,
 }
 
 /// The whole warehouse.
@@ -76,6 +82,16 @@ pub struct Model {
     ids: u64,
     marks: u64,
     values: u64,
+}
+
+/// How content comes into another table.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// A restore of all of it.
+    Whole,
+    /// A restore of some partitions.
+    Parts,
+    Clone,
 }
 
 /// Why a step must fail.
@@ -133,6 +149,10 @@ impl Table {
     ) {
         self.last_lsn += 1;
         self.last_row_ms = self.last_row_ms.max(now_ms).max(self.purged_ms);
+        self.modified_ms = self.last_row_ms;
+        if let Some(part) = part {
+            self.parts[part].modified_ms = self.last_row_ms;
+        }
         self.rows.push(Row {
             lsn: self.last_lsn,
             part,
@@ -213,6 +233,19 @@ impl Table {
         Ok((row.schema, pieces))
     }
 
+    /// The same for a restore, which two partitions that have one name by now cannot both come back with.
+    fn restorable_at(&self, lsn: u64) -> Result<(u32, Vec<(usize, Content)>), Refused> {
+        let (schema, pieces) = self.state_at(lsn)?;
+        let values: Vec<usize> = pieces
+            .iter()
+            .map(|(part, _)| self.parts[*part].value)
+            .collect();
+        match values.windows(2).any(|pair| pair[0] == pair[1]) {
+            true => Err(Refused),
+            false => Ok((schema, pieces)),
+        }
+    }
+
     /// The version a live partition goes back to: the last with content at or before `lsn`, or its first.
     fn part_version(&self, part: usize, lsn: u64) -> Result<Content, Refused> {
         if lsn > self.last_lsn {
@@ -252,7 +285,45 @@ impl Model {
     /// A statement begins: a second later, and what has expired by then is gone.
     pub fn tick(&mut self) {
         self.now_ms += 1000;
+        self.end_lifecycles();
         self.expire();
+    }
+
+    /// What nobody changed for the days of its lifecycle is dropped as of its end.
+    fn end_lifecycles(&mut self) {
+        for place in 0..self.tables.len() {
+            let table = &mut self.tables[place];
+            let Some(days) = table.lifecycle else {
+                continue;
+            };
+            if table.dropped_ms.is_some() || table.is_kept {
+                continue;
+            }
+            if !table.partitioned {
+                let end_ms = table.modified_ms + days * DAY_MS;
+                if end_ms <= self.now_ms {
+                    table.add(end_ms, None, "DROP", None);
+                    table.dropped_ms = Some(table.last_row_ms);
+                }
+                continue;
+            }
+            let mut ends: Vec<(i64, usize, usize)> = table
+                .live_parts()
+                .into_iter()
+                .filter(|part| !table.parts[*part].is_kept)
+                .map(|part| {
+                    let end_ms = table.parts[part].modified_ms + days * DAY_MS;
+                    (end_ms, table.parts[part].value, part)
+                })
+                .collect();
+            ends.sort_unstable();
+            for (end_ms, _, part) in ends {
+                if end_ms <= self.now_ms {
+                    table.add(end_ms, Some(part), "DROP", None);
+                    table.parts[part].dropped_ms = Some(table.last_row_ms);
+                }
+            }
+        }
     }
 
     fn days_of(&self, table: &Table) -> i64 {
@@ -360,6 +431,9 @@ impl Model {
             last_row_ms: self.now_ms,
             purged_ms: 0,
             own_days: None,
+            modified_ms: self.now_ms,
+            lifecycle: None,
+            is_kept: false,
         }
     }
 
@@ -372,6 +446,8 @@ impl Model {
             value,
             dropped_ms: None,
             gone: false,
+            modified_ms: now_ms,
+            is_kept: false,
         });
         let part = table.parts.len() - 1;
         table.add(now_ms, Some(part), "CREATE", Some(content));
@@ -519,11 +595,21 @@ impl Model {
             | Step::MergeSmallFiles { name }
             | Step::AddColumn { name }
             | Step::DropColumn { name }
+            | Step::Lifecycle { name, .. }
             | Step::TableRetention { name, .. } => table(name),
+            Step::Switch {
+                name,
+                part: Some(part),
+                ..
+            } => {
+                partitioned(name);
+                partition(*name, part);
+            }
+            Step::Switch { name, .. } => table(name),
             Step::AddPartition { name, .. } | Step::UndropPartition { name, .. } => {
                 partitioned(name);
             }
-            Step::Truncate { name, part } => {
+            Step::Truncate { name, part } | Step::Touch { name, part } => {
                 table(name);
                 partition(*name, part);
             }
@@ -736,6 +822,26 @@ impl Model {
                 let place = self.live(usize::from(*name))?;
                 let (_, column) = self.tables[place].columns().last()?;
                 format!("alter table {} drop columns {column}", n(name))
+            }
+            Step::Lifecycle { name, days } => {
+                format!("alter table {} set lifecycle {days}", n(name))
+            }
+            Step::Switch {
+                name,
+                part,
+                enabled,
+            } => {
+                let verb = if *enabled { "enable" } else { "disable" };
+                let of = part.map_or_else(String::new, |part| p(&part));
+                format!("alter table {} {of} {verb} lifecycle", n(name))
+            }
+            Step::Touch { name, part } => {
+                let of = if self.is_partitioned(*name) {
+                    p(part)
+                } else {
+                    String::new()
+                };
+                format!("alter table {} touch {of}", n(name))
             }
             Step::Retention { days } => {
                 format!("setproject odps.timemachine.retention.days={days}")
@@ -955,7 +1061,7 @@ impl Model {
                     usize::from(*to),
                     None,
                     vec![(value, content)],
-                    false,
+                    How::Parts,
                 )?;
             }
             Step::Clone { from, to } => {
@@ -977,7 +1083,7 @@ impl Model {
                         Some((table.parts[part].value, content))
                     })
                     .collect();
-                self.copy(place, schema, usize::from(*to), whole, parts, false)?;
+                self.copy(place, schema, usize::from(*to), whole, parts, How::Clone)?;
             }
             Step::CreateAs { name, lsn, to } => {
                 let lsn = self.lsn(*name, *lsn);
@@ -1009,6 +1115,35 @@ impl Model {
                     return Err(Refused);
                 }
                 Self::alter(table, now_ms, columns);
+            }
+            Step::Lifecycle { name, days } => {
+                let place = self.need(*name)?;
+                self.tables[place].lifecycle = Some(i64::from(*days));
+            }
+            Step::Switch {
+                name,
+                part,
+                enabled,
+            } => {
+                let place = self.need(*name)?;
+                match part {
+                    None => self.tables[place].is_kept = !enabled,
+                    Some(part) => {
+                        let place = self.need_partitioned(*name)?;
+                        let part = self.need_part(place, *part)?;
+                        self.tables[place].parts[part].is_kept = !enabled;
+                    }
+                }
+            }
+            Step::Touch { name, part } => {
+                let place = self.need(*name)?;
+                match self.tables[place].partitioned {
+                    false => self.tables[place].modified_ms = now_ms,
+                    true => {
+                        let part = self.need_part(place, *part)?;
+                        self.tables[place].parts[part].modified_ms = now_ms;
+                    }
+                }
             }
             Step::Retention { days } => {
                 let (old, new) = (self.days, i64::from(*days));
@@ -1073,11 +1208,7 @@ impl Model {
         let before = hours.map_or(now_ms + 1, |hours| now_ms - i64::from(hours) * HOUR_MS);
         for place in places {
             let table = &mut self.tables[*place];
-            let has_backups = (0..table.rows.len())
-                .any(|place| !table.rows[place].gone && table.superseded_ms(place).is_some());
-            if has_backups {
-                table.purged_ms = table.purged_ms.max(before);
-            }
+            table.purged_ms = table.purged_ms.max(before);
             Self::lose(table, &|at_ms| at_ms >= before);
         }
     }
@@ -1110,7 +1241,7 @@ impl Model {
             table.add(now_ms, None, "OVERWRITE", Some(content));
             return Ok(());
         }
-        let (schema, pieces) = self.tables[place].state_at(lsn)?;
+        let (schema, pieces) = self.tables[place].restorable_at(lsn)?;
         if schema != self.tables[place].schema {
             self.tables[place].schema = schema;
             self.tables[place].add(now_ms, None, "ALTER", None);
@@ -1143,15 +1274,15 @@ impl Model {
     fn restore_as(&mut self, place: usize, lsn: u64, to: usize) -> Done {
         if !self.tables[place].partitioned {
             let (schema, content) = self.exact(place, lsn)?;
-            return self.copy(place, schema, to, Some(content), Vec::new(), true);
+            return self.copy(place, schema, to, Some(content), Vec::new(), How::Whole);
         }
-        let (schema, pieces) = self.tables[place].state_at(lsn)?;
+        let (schema, pieces) = self.tables[place].restorable_at(lsn)?;
         let table = &self.tables[place];
         let named = pieces
             .into_iter()
             .map(|(part, content)| (table.parts[part].value, content));
         let named = named.collect();
-        self.copy(place, schema, to, None, named, true)
+        self.copy(place, schema, to, None, named, How::Whole)
     }
 
     /// Copies content into another table, which is made where it is not there.
@@ -1162,8 +1293,9 @@ impl Model {
         to: usize,
         whole: Option<Content>,
         mut parts: Vec<(usize, Content)>,
-        replaces_all: bool,
+        how: How,
     ) -> Done {
+        let replaces_all = how == How::Whole;
         let now_ms = self.now_ms;
         let source = self.tables[place].clone();
         parts.sort_by_key(|(value, _)| *value);
@@ -1172,6 +1304,7 @@ impl Model {
             let mut table = self.new_table(to, source.partitioned, columns);
             table.columns_made = source.columns_made;
             table.own_days = source.own_days;
+            table.lifecycle = source.lifecycle.filter(|_| how != How::Clone);
             table.add(now_ms, None, "CREATE", whole.clone());
             if whole.is_some() {
                 table.last_lsn += 1;

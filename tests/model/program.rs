@@ -97,6 +97,19 @@ pub enum Step {
     DropColumn {
         name: u8,
     },
+    Lifecycle {
+        name: u8,
+        days: u8,
+    },
+    Switch {
+        name: u8,
+        part: Option<u8>,
+        enabled: bool,
+    },
+    Touch {
+        name: u8,
+        part: u8,
+    },
     Retention {
         days: u8,
     },
@@ -154,6 +167,11 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => name().prop_map(|name| Step::MergeSmallFiles { name }),
         2 => name().prop_map(|name| Step::AddColumn { name }),
         1 => name().prop_map(|name| Step::DropColumn { name }),
+        2 => (name(), 1u8..4).prop_map(|(name, days)| Step::Lifecycle { name, days }),
+        1 => (name(), prop::option::of(part()), any::<bool>()).prop_map(|(name, part, enabled)| {
+            Step::Switch { name, part, enabled }
+        }),
+        1 => (name(), part()).prop_map(|(name, part)| Step::Touch { name, part }),
         2 => days().prop_map(|days| Step::Retention { days }),
         2 => (name(), prop::option::of(days())).prop_map(|(name, days)| Step::TableRetention { name, days }),
         1 => (name(), prop::option::of(0u8..40)).prop_map(|(name, hours)| Step::Purge { name, hours }),
