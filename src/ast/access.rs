@@ -100,10 +100,11 @@ struct UserText<'a>(&'a Name);
 impl fmt::Display for UserText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.0.text;
-        let is_plain = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let is_plain = text.starts_with(char::is_alphabetic)
+            && text.chars().all(|c| c.is_alphanumeric() || c == '_');
         match is_plain {
             true => f.write_str(text),
-            false => write!(f, "`{}`", text.replace('`', "``")),
+            false => write!(f, "{}", super::display::Quoted(text)),
         }
     }
 }

@@ -616,8 +616,13 @@ impl Preparing<'_> {
         let statement = self.register(&[fragment], &view.query, &view.project, depth)?;
         let state = self.state_in(&view.project);
         let failed = |error: DataFusionError| failure::translate(&error, &view.query);
-        let plan =
-            futures::executor::block_on(state.statement_to_plan(statement)).map_err(failed)?;
+        let casting = Casting {
+            zone: self.options.zone,
+            is_strict: self.options.is_strict,
+        };
+        let plan = futures::executor::block_on(state.statement_to_plan(statement))
+            .and_then(|plan| typing::typed(plan, casting))
+            .map_err(failed)?;
         let fields = plan.schema().fields().iter().enumerate();
         let names: Vec<String> = fields
             .map(|(position, field)| match view.columns.get(position) {

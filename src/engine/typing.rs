@@ -4,14 +4,16 @@
 //! conversions".
 
 use datafusion::arrow::datatypes::DataType as ArrowType;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use datafusion::logical_expr::expr::{Case, InList, InSubquery};
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::expr::{Case, Exists, InList, InSubquery};
+use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when,
+};
 
 use super::cast::Casting;
 use super::failure::external;
@@ -25,10 +27,85 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
         if let LogicalPlan::Union(union) = &node {
             check_union(&union.inputs)?;
         }
+        let node = match node {
+            LogicalPlan::Filter(filter) => null_aware(filter)?,
+            node => node,
+        };
         let schema = merge_schema(&node.inputs());
         node.map_expressions(|expr| expr.transform_up(|expr| typed_expr(expr, &schema, casting)))
     })?;
     Ok(changed.data)
+}
+
+/// A filter in which IN with a subquery keeps its three values wherever it stands. The engine sees to that for
+/// a condition by itself; inside of OR, NOT or CASE it only tells found from not found.
+fn null_aware(filter: Filter) -> EngineResult<LogicalPlan> {
+    let schema = Arc::clone(filter.input.schema());
+    let conditions = split_conjunction_owned(filter.predicate).into_iter();
+    let conditions = conditions.map(|condition| match condition {
+        alone @ Expr::InSubquery(_) => Ok(alone),
+        other => {
+            let changed = other.transform_up(|expr| match expr {
+                Expr::InSubquery(inside) => found_in(inside, &schema).map(Transformed::yes),
+                other => Ok(Transformed::no(other)),
+            });
+            changed.map(|changed| changed.data)
+        }
+    });
+    let conditions = conditions.collect::<EngineResult<Vec<_>>>()?;
+    let predicate = conjunction(conditions).unwrap_or_else(|| lit(true));
+    Filter::try_new(predicate, filter.input).map(LogicalPlan::Filter)
+}
+
+/// `x IN (q)` by its definition: TRUE where q has it, else NULL where x is NULL and q is not empty or where q has
+/// a NULL, else FALSE.
+fn found_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
+    let InSubquery {
+        expr,
+        subquery,
+        negated,
+    } = inside;
+    let columns = subquery.subquery.schema().columns();
+    let [column] = columns.as_slice() else {
+        let same = InSubquery::new(expr, subquery, negated);
+        return Ok(Expr::InSubquery(same));
+    };
+    let exists = |condition: Option<Expr>| -> EngineResult<Expr> {
+        let mut plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
+        let mut outer = subquery.outer_ref_columns.clone();
+        if let Some(condition) = condition {
+            plan = plan.filter(condition)?;
+        }
+        let plan = plan.build()?;
+        outer.extend(plan.all_out_ref_exprs());
+        outer.dedup();
+        Ok(Expr::Exists(Exists::new(
+            Subquery {
+                subquery: Arc::new(plan),
+                outer_ref_columns: outer,
+                spans: subquery.spans.clone(),
+            },
+            false,
+        )))
+    };
+    let outer = expr.as_ref().clone().transform_up(|expr| match expr {
+        Expr::Column(column) => {
+            let field = Arc::clone(schema.qualified_field_from_column(&column)?.1);
+            let outer = Expr::OuterReferenceColumn(field, column);
+            Ok(Transformed::yes(outer))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    let value = Expr::Column(column.clone());
+    let is_found = exists(Some(value.clone().eq(outer.data)))?;
+    let is_unknown = expr
+        .is_null()
+        .and(exists(None)?)
+        .or(exists(Some(value.is_null()))?);
+    let found = when(is_found, lit(true))
+        .when(is_unknown, lit(ScalarValue::Boolean(None)))
+        .otherwise(lit(false))?;
+    Ok(if negated { !found } else { found })
 }
 
 fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<Transformed<Expr>> {

@@ -317,31 +317,28 @@ pub(super) fn update(cx: &Context<'_>, target: Target, update: &Update) -> Resul
             .condition(condition)
     };
     let touched = work.touched(select(&alias))?;
+    // The rows that stay, then those that change: a subquery of the condition can only stand behind WHERE.
     let rewrite = || {
-        let mut composed = Composed::new(at).ours("select");
-        for (position, (column, value)) in target.schema.columns.iter().zip(&assigned).enumerate() {
+        let columns = target.schema.columns.iter().zip(&assigned).enumerate();
+        let mut changed = Composed::new(at).ours("select");
+        for (position, (column, value)) in columns {
             let comma = if position > 0 { "," } else { "" };
-            let old = format!("{alias}.{}", quoted(&column.name));
-            composed = match value {
-                Some(value) => composed
-                    .ours(format!("{comma} case when"))
-                    .condition(condition)
-                    .ours("then (")
-                    .theirs(value)
-                    .ours(format!(") else {old} end")),
-                None => composed.ours(format!("{comma} {old}")),
+            changed = match value {
+                Some(value) => changed.ours(format!("{comma} (")).theirs(value).ours(")"),
+                None => changed.ours(format!("{comma} {alias}.{}", quoted(&column.name))),
             };
         }
-        composed.ours(format!("from {TOUCHED} as {alias}"))
+        let changed = changed
+            .ours(format!("from {TOUCHED} as {alias} where"))
+            .condition(condition);
+        vec![kept_rows(&target, at, &alias, condition), changed]
     };
     if touched.is_empty() {
         // The assigned values are checked all the same.
-        work.run(
-            rewrite(),
-            Vec::new(),
-            Some(BTreeSet::new()),
-            &mut |_| Ok(()),
-        )?;
+        for composed in rewrite() {
+            let nothing = Some(BTreeSet::new());
+            work.run(composed, Vec::new(), nothing, &mut |_| Ok(()))?;
+        }
         return Ok(Outcome::Done);
     }
     rewrite_objects(&work, &touched, &rewrite, Operation::Update)
@@ -358,30 +355,33 @@ pub(super) fn delete(cx: &Context<'_>, target: Target, delete: &Delete) -> Resul
         ))
         .condition(condition);
     let touched = work.touched(select)?;
-    let rewrite = || {
-        let columns = target.schema.columns.iter();
-        let columns: Vec<String> = columns
-            .map(|column| format!("{alias}.{}", quoted(&column.name)))
-            .collect();
-        Composed::new(at)
-            .ours(format!(
-                "select {} from {TOUCHED} as {alias} where case when",
-                columns.join(", ")
-            ))
-            .condition(condition)
-            .ours("then false else true end")
-    };
+    let rewrite = || vec![kept_rows(&target, at, &alias, condition)];
     if touched.is_empty() {
         return Ok(Outcome::Done);
     }
     rewrite_objects(&work, &touched, &rewrite, Operation::Delete)
 }
 
+/// The rows of touched segments for which the condition is not true.
+fn kept_rows(target: &Target, at: usize, alias: &str, condition: Option<&Fragment>) -> Composed {
+    let columns = target.schema.columns.iter();
+    let columns: Vec<String> = columns
+        .map(|column| format!("{alias}.{}", quoted(&column.name)))
+        .collect();
+    Composed::new(at)
+        .ours(format!(
+            "select {} from {TOUCHED} as {alias} where case when",
+            columns.join(", ")
+        ))
+        .condition(condition)
+        .ours("then false else true end")
+}
+
 /// Writes the touched segments of each object anew, and commits.
 fn rewrite_objects(
     work: &Work<'_, '_>,
     touched: &BTreeMap<SegmentId, u64>,
-    rewrite: &dyn Fn() -> Composed,
+    rewrite: &dyn Fn() -> Vec<Composed>,
     operation: Operation,
 ) -> Result<Outcome> {
     let cx = work.cx;
@@ -392,12 +392,12 @@ fn rewrite_objects(
     let mut rewritten = Vec::new();
     for (object, own) in work.touched_objects(touched) {
         let mut writer = batch.segment_writer();
-        work.run(
-            rewrite(),
-            vec![object.part.clone()],
-            Some(own.clone()),
-            &mut |rows| Ok(writer.write(stored_rows(columns, &mapping, &rows, cx.zone)?)?),
-        )?;
+        for composed in rewrite() {
+            let (parts, only) = (vec![object.part.clone()], Some(own.clone()));
+            work.run(composed, parts, only, &mut |rows| {
+                Ok(writer.write(stored_rows(columns, &mapping, &rows, cx.zone)?)?)
+            })?;
+        }
         let segments = batch.finish_segments(writer)?;
         rewritten.push((object, own, segments));
     }

@@ -49,7 +49,9 @@ fn reclaim_table(cx: &Context<'_>, id: TableId) -> Result<()> {
         return Ok(());
     };
     let days = i64::from(table.lifecycle_days.unwrap_or_default());
-    let end = |modified_ms: i64| modified_ms + days * DAY_MS;
+    // A lifecycle that was set or enabled later than that ends things from then on.
+    let since_ms = table.ends_at_ms.unwrap_or_default();
+    let end = |modified_ms: i64| (modified_ms + days * DAY_MS).max(since_ms);
     let mut batch = cx.store()?.begin();
     let author = Author::new(cx.now_ms, &table.owner, "");
     if !table.partitioned {

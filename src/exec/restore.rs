@@ -29,6 +29,13 @@ pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
     };
     let source = work.find_source(&restore)?;
     let is_live = source.table.dropped_at_ms.is_none();
+    if source.table.clustering.is_some() {
+        return Err(Refusal::Unsupported("clustered table").into());
+    }
+    let is_delta = source.table.is_transactional() && !source.table.primary_key.is_empty();
+    if is_delta && is_live && restore.lsn.is_some() {
+        return Err(Refusal::DeltaToLsn.into());
+    }
     match (restore.lsn, restore.parts.is_empty(), restore.new_name) {
         (None, true, new_name) if !is_live => work.undrop(source, new_name.as_ref()),
         (None, true, _) => Err(Refusal::NotDropped(source.table.name).into()),
@@ -108,6 +115,9 @@ impl Work<'_> {
             &self.retention,
         )?
         else {
+            if self.catalog.view(&self.project, &name.text)?.is_some() {
+                return Err(Refusal::Unsupported("view").into());
+            }
             return Err(Error::table_not_found(&self.project, &name.text).at(name.at.0));
         };
         if table.dropped_at_ms.is_some() && restore.lsn.is_none() {

@@ -70,7 +70,11 @@ fn user_name(input: Tokens<'_>) -> Parsed<'_, Name> {
         return input.expected("the name of a user");
     };
     let at = At(first.at);
-    if let TokenKind::String(text) | TokenKind::Quoted(text) = &first.kind {
+    if let TokenKind::String(_) = &first.kind {
+        let (rest, text) = string(input)?;
+        return Ok((rest, Name { text, at }));
+    }
+    if let TokenKind::Quoted(text) = &first.kind {
         let text = text.clone();
         return input.accept(Name { text, at });
     }

@@ -36,6 +36,10 @@ pub enum Refusal {
     NotPartitioned(String),
     #[error("field schema not same, {0} vs {1}")]
     SchemaDiffers(String, String),
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+    #[error("delta table does not support restore to LSN, use time travel query")]
+    DeltaToLsn,
     #[error("{0}")]
     WrongForm(&'static str),
 }

@@ -67,6 +67,8 @@ pub struct Table {
     own_days: Option<i64>,
     modified_ms: i64,
     lifecycle: Option<i64>,
+    /// Since when its lifecycle is what it is.
+    since_ms: i64,
     /// Its lifecycle is disabled.
     is_kept: bool,
 }
@@ -300,7 +302,7 @@ impl Model {
                 continue;
             }
             if !table.partitioned {
-                let end_ms = table.modified_ms + days * DAY_MS;
+                let end_ms = (table.modified_ms + days * DAY_MS).max(table.since_ms);
                 if end_ms <= self.now_ms {
                     table.add(end_ms, None, "DROP", None);
                     table.dropped_ms = Some(table.last_row_ms);
@@ -313,6 +315,7 @@ impl Model {
                 .filter(|part| !table.parts[*part].is_kept)
                 .map(|part| {
                     let end_ms = table.parts[part].modified_ms + days * DAY_MS;
+                    let end_ms = end_ms.max(table.since_ms);
                     (end_ms, table.parts[part].value, part)
                 })
                 .collect();
@@ -433,6 +436,7 @@ impl Model {
             own_days: None,
             modified_ms: self.now_ms,
             lifecycle: None,
+            since_ms: self.now_ms,
             is_kept: false,
         }
     }
@@ -997,6 +1001,7 @@ impl Model {
                 }
                 let table = &mut self.tables[place];
                 table.dropped_ms = None;
+                table.since_ms = now_ms;
                 let mut own = table.rows.iter().rev().filter(|row| row.part.is_none());
                 let before = own.nth(1).and_then(|row| row.content.clone());
                 table.add(now_ms, None, "RESTORE", before);
@@ -1119,6 +1124,7 @@ impl Model {
             Step::Lifecycle { name, days } => {
                 let place = self.need(*name)?;
                 self.tables[place].lifecycle = Some(i64::from(*days));
+                self.tables[place].since_ms = now_ms;
             }
             Step::Switch {
                 name,
@@ -1126,6 +1132,10 @@ impl Model {
                 enabled,
             } => {
                 let place = self.need(*name)?;
+                if let Some(part) = part {
+                    self.need_part(self.need_partitioned(*name)?, *part)?;
+                }
+                self.tables[place].since_ms = now_ms;
                 match part {
                     None => self.tables[place].is_kept = !enabled,
                     Some(part) => {

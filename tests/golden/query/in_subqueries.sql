@@ -1,0 +1,23 @@
+-- IN and NOT IN with a subquery keep their three values wherever they stand.
+create table d(k bigint, v string) tblproperties('transactional'='true');
+insert into d values (1,'a'),(2,'b'),(3,null),(null,'n');
+create table s(a bigint);
+create table e(a bigint);
+insert into s values (1),(null);
+select k from d where k not in (select a from e) order by k limit 9;
+select k from d where false or k not in (select a from e) order by k limit 9;
+select k from d where false or k not in (select 1) order by k limit 9;
+select k from d where k not in (select 1) order by k limit 9;
+select k from d where false or k in (select a from s) order by k limit 9;
+select k from d where false or not (k in (select a from s)) order by k limit 9;
+select k from d where k not in (select a from s) order by k limit 9;
+select k from d where (k in (select a from s)) is null order by k limit 9;
+select k from d where case when k in (select a from s) then false else true end order by k limit 9;
+select k from d where v = 'b' or k + 1 in (select a + 1 from s where s.a = d.k) order by k limit 9;
+select k from d where v in (select 'a') or concat(v, k) in (select 'b2') order by k limit 9;
+update d set v = (select max(a) from s) where k not in (select 5);
+select * from d order by k limit 9;
+delete from d where k not in (select 5 union all select 1);
+select * from d order by k limit 9;
+delete from d where k not in (select a from s);
+select * from d order by k limit 9;
