@@ -370,3 +370,124 @@ fn sorts_and_joins_larger_than_memory_finish() {
     let refused = home.run(&["-e", "set odpsh.query.memory=1;"], b"");
     assert!(refused.err.contains("ODPS-0110021"), "{}", refused.err);
 }
+
+/// Every file below a folder.
+fn files_below(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("readable") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(files_below(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+#[test]
+fn a_secret_key_is_in_no_file_and_no_output() {
+    let home = Home::new();
+    let secret = "Mellon-7734-opens";
+    let script = format!(
+        "add user bob with secret '{secret}';
+         alter user bob set secret '{secret}' ;
+         /* a note */ add user eve with secret \"{secret}\" comment 'c';
+         add user x with secret {secret};
+         add user x with secret '{secret};
+         explain add user x with secret '{secret}';
+         list users; show grants for bob;
+         select * from bob with secret '{secret}';"
+    );
+    let run = home.run(&[], script.as_bytes());
+    let piped = home
+        .run(&["--format", "json"], b"show history for tables; whoami;")
+        .ok();
+    for text in [&run.out, &run.err, &piped.out, &piped.err] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    home.run(&["-u", "bob", "-p", secret, "-e", "whoami;"], b"")
+        .ok();
+    home.run(&["-u", "eve", "-p", secret, "-e", "whoami;"], b"")
+        .ok();
+    for path in files_below(home.path()) {
+        let bytes = std::fs::read(&path).expect("readable");
+        let has_it = bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes());
+        assert!(!has_it, "{} holds the secret", path.display());
+    }
+    // Without its key the warehouse opens, and nobody logs in.
+    std::fs::remove_file(home.path().join("warehouse.key")).expect("the key file");
+    home.run(&["-e", "list users;"], b"").ok();
+    let refused = home.run(&["-u", "bob", "-p", secret, "-e", "whoami;"], b"");
+    assert_eq!(refused.status, 1);
+    assert!(refused.err.contains("warehouse.key"), "{}", refused.err);
+    // A config file keeps the secret off the command line.
+    let config = home.path().join("odps_config.ini");
+    std::fs::write(
+        &config,
+        "project_name=default\naccess_id = bob\naccess_key=other\n",
+    )
+    .expect("written");
+    home.run(
+        &["-e", &format!("alter user bob set secret '{}'", "other")],
+        b"",
+    )
+    .ok();
+    let config = config.to_str().expect("text").to_owned();
+    let run = home.run(&["--config", &config, "-e", "whoami;"], b"").ok();
+    assert!(run.out.contains("Name: bob"), "{}", run.out);
+}
+
+#[test]
+fn gc_frees_exactly_what_its_rehearsal_says() {
+    let home = Home::new();
+    let rows = "select value, concat('row ', cast(value as string)) from generate_series(1, 20000)";
+    let script = format!(
+        "create table t (a bigint, b string);
+         insert overwrite table t {rows};
+         insert overwrite table t {rows};
+         restore table t to lsn '2' as u;
+         insert into t {rows};
+         drop table t;"
+    );
+    home.run(&["--clock", "2026-01-01 09:00:00"], script.as_bytes())
+        .ok();
+    let size = || -> u64 {
+        let files = files_below(&home.warehouse().join("data"));
+        files
+            .iter()
+            .map(|path| path.metadata().expect("there").len())
+            .sum()
+    };
+    let gc = |more: &[&str]| {
+        let fixed = ["gc", "--clock", "2026-01-03 09:00:00", "--format", "csv"];
+        home.run(&[fixed.as_slice(), more].concat(), b"").ok()
+    };
+    let before = size();
+    let rehearsed = gc(&["--dry-run"]);
+    assert_eq!(size(), before, "a rehearsal deletes nothing");
+    let done = gc(&[]);
+    assert_eq!(rehearsed.out, done.out);
+    let listed: u64 = done
+        .out
+        .lines()
+        .skip(1)
+        .map(|line| {
+            line.rsplit(',')
+                .next()
+                .expect("a size")
+                .trim_matches('"')
+                .parse::<u64>()
+                .expect("a number")
+        })
+        .sum();
+    assert!(listed > 0, "{}", done.out);
+    assert_eq!(before - size(), listed);
+    // What u shares with t is still there.
+    let run = home
+        .run(&["-e", "select count(*) from u;", "--format", "csv"], b"")
+        .ok();
+    assert!(run.out.contains("20000"), "{}", run.out);
+    assert!(gc(&[]).err.starts_with("0 versions, 0 bytes"));
+}

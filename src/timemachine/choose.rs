@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::history::is_kept;
 use super::refusal::{Miss, Refusal};
-use super::retention::{Retention, Window};
+use super::retention::{Retention, Window, is_kept};
 use crate::catalog::{Catalog, Operation, Partition, Table, Version};
 use crate::error::Error;
 use crate::ids::{Lsn, PartitionId, TableId};

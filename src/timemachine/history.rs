@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::choose::superseded_at;
-use super::retention::{Retention, Window};
+use super::retention::{Retention, Window, is_kept};
 use crate::catalog::{Catalog, Partition, SpecText, Table, Version};
 use crate::error::Result;
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -56,11 +56,6 @@ pub fn listed_tables(
             ))
     });
     Ok(rows)
-}
-
-/// Whether an object that was dropped at that time, or is live, is still there.
-pub(super) fn is_kept(dropped_at_ms: Option<i64>, window: Window) -> bool {
-    dropped_at_ms.is_none_or(|dropped| window.keeps(dropped))
 }
 
 /// The rows of a table that are kept, by LSN.

@@ -114,6 +114,11 @@ impl Window {
     }
 }
 
+/// Whether what was superseded or dropped at that time, or is current, is still there.
+pub(super) fn is_kept(ended_at_ms: Option<i64>, window: Window) -> bool {
+    ended_at_ms.is_none_or(|ended| window.keeps(ended))
+}
+
 fn retention_days(project: &Project) -> u32 {
     let value = project.properties.get(RETENTION_KEY);
     value

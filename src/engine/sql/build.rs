@@ -6,6 +6,9 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, UnaryOperator, Value,
 };
 
+/// Separates a name from what makes it unique: `a` twice is `a` and `a\u{1}1`.
+pub(in crate::engine) const PLAIN_MARK: char = '\u{1}';
+
 /// `name(arguments)`.
 pub(in crate::engine) fn call(name: &str, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));

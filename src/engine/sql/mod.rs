@@ -15,8 +15,9 @@ use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+pub(super) use build::PLAIN_MARK;
 pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
-pub(super) use rewrite::{PLAIN_MARK, Rewriting, rewrite};
+pub(super) use rewrite::{Rewriting, rewrite};
 pub(super) use version::split_point;
 
 use crate::ast::{At, Fragment};

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::build::{
-    arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
+    PLAIN_MARK, arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
 };
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
@@ -24,8 +24,6 @@ use super::window::default_frame_of_named;
 use crate::engine::Options;
 use crate::error::{Error, Result};
 
-/// Separates an output name from what makes it unique: `a` twice is `a` and `a\u{1}1`.
-pub(in crate::engine) const PLAIN_MARK: char = '\u{1}';
 /// Asks for the largest partition value of a project's table.
 pub(in crate::engine) type MaxPartition<'a> =
     dyn FnMut(Option<&str>, &str) -> Result<Option<String>> + 'a;

@@ -7,8 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::Rewriting;
-use super::build::{arguments, literal_number, literal_text};
-use super::rewrite::PLAIN_MARK;
+use super::build::{PLAIN_MARK, arguments, literal_number, literal_text};
 use super::tokens::AS_OF;
 use crate::engine::Point;
 use crate::engine::cast::{instant_of, parse_date, parse_time};
