@@ -2,7 +2,7 @@
 //! program, on a warehouse of its own under the controlled clock, and what comes back on stdout and
 //! stderr must equal `<name>.out`. `UPDATE_GOLDEN=1 cargo test --test golden` writes the `.out` files.
 //!
-//! A line `-- flags: …` adds command-line flags. A line `-- restart` ends the process
+//! A line `-- warehouse: NAME` begins with a copy of `tests/fixtures/NAME`. A line `-- flags: …` adds command-line flags. A line `-- restart` ends the process
 //! there and goes on in a new one, on the same warehouse, an hour later.
 
 mod support;
@@ -42,9 +42,30 @@ fn scripts(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 fn check(script: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(script)?;
     let home = Home::new();
+    if let Some(name) = text
+        .lines()
+        .find_map(|line| line.strip_prefix("-- warehouse: "))
+    {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        copy_folder(&fixtures.join(name), &home.warehouse())?;
+    }
     let mut seen = String::new();
     for (number, part) in text.split("-- restart\n").enumerate() {
         let clock = format!("2020-02-18 {:02}:17:58", 14 + number);

@@ -20,7 +20,7 @@ use crate::exec::{Listing, Outcome, collected, execute, reclaim};
 use crate::parser::{masked, parse};
 use crate::plan::{Context, plan};
 use crate::store::{Store, StoreError, Warehouse};
-use crate::timemachine::collect::{collect, rehearse};
+use crate::timemachine::collect::{collect, count_holds_once, rehearse};
 
 /// What a session starts with.
 pub struct Start {
@@ -54,6 +54,8 @@ pub struct Session {
     next_due_ms: Option<i64>,
     /// Before this instant nothing ends by its lifecycle; `None` where that has to be looked up.
     next_end_ms: Cell<Option<i64>>,
+    /// The warehouse is known to count its holds.
+    is_counted: Cell<bool>,
 }
 
 /// The collector looks after so many statements at the latest, and when the session ends.
@@ -85,6 +87,7 @@ impl Session {
             uncollected: 0,
             next_due_ms: None,
             next_end_ms: Cell::new(None),
+            is_counted: Cell::new(false),
         }
     }
 
@@ -141,6 +144,9 @@ impl Session {
         let cx = self.context(shown, now_ms);
         if !matches!(statement, Statement::Query(_)) {
             cx.ensure_project()?;
+            if !self.is_counted.replace(true) {
+                count_holds_once(cx.store()?, now_ms)?;
+            }
             notes.extend(cx.store()?.take_notices());
         }
         let is_query = match &statement {

@@ -175,8 +175,9 @@ fn commit(store: &Store, batch: Batch<'_>, now_ms: i64) -> Result<()> {
     Ok(())
 }
 
-/// Counts the holds of a warehouse that was written before they were counted, once.
-fn count_holds_once(store: &Store, now_ms: i64) -> Result<()> {
+/// Counts the holds of a warehouse that was written before they were counted, once. Nothing may be removed
+/// before that.
+pub fn count_holds_once(store: &Store, now_ms: i64) -> Result<()> {
     if store.get::<HoldsCounted>(&Key::HoldsCounted)?.is_some() {
         return Ok(());
     }
