@@ -25,6 +25,11 @@ select * from orders order by id limit 10;
 restore table orders to LSN '2' as orders_v2;
 select count(*) as orders_then from orders_v2;
 
+-- The past in a query, and who made it.
+select now.n as n_now, then.n as n_then
+from (select count(*) as n from orders) now join (select count(*) as n from orders version as of 2) then on true;
+show history for table orders extended limit 2;
+
 -- A dropped table comes back with everything it had.
 drop table orders;
 restore table orders;
@@ -47,3 +52,8 @@ show history for table daily;
 setproject odps.timemachine.retention.days=7;
 setproject;
 show history for tables;
+show recyclebin;
+
+-- What is purged is gone for good.
+purge table daily;
+show history for table daily;
