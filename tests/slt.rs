@@ -2,6 +2,7 @@
 //! agree. `UPDATE_SLT=1 cargo test --test slt` writes the results; read them before you commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -75,12 +76,12 @@ impl Database {
     fn open(dir: &Path, index: Index) -> Self {
         let mut seam = Seam::real();
         if index == Index::Memory {
-            seam.index = memory::open;
+            seam.index = Arc::new(memory::open);
         }
         let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
         let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
         Self(Session::new(Start {
-            warehouse,
+            warehouse: Arc::new(warehouse),
             clock: Box::new(clock),
             user: "ALIYUN$owner".into(),
             project: "default".into(),

@@ -376,11 +376,7 @@ impl<'a> TableEdit<'a> {
 
     /// Makes the history of the table up to now gone for good, but for what is current.
     pub fn purge_before(&mut self, horizon_ms: i64) {
-        self.table.horizon_ms = self.table.horizon_ms.max(horizon_ms);
-        if self.table.due_at_ms.is_some() {
-            // The collector looks at it next.
-            self.table.due_at_ms = Some(0);
-        }
+        self.table.expire_before(horizon_ms);
     }
 
     /// Says that `pieces` which another history holds are now held by this one too.

@@ -203,6 +203,14 @@ struct TableV1 {
 }
 
 impl Table {
+    /// What was superseded before `horizon_ms` is gone for good; the collector looks at it next.
+    pub fn expire_before(&mut self, horizon_ms: i64) {
+        if horizon_ms > self.horizon_ms {
+            self.horizon_ms = horizon_ms;
+            self.due_at_ms = self.due_at_ms.map(|_| 0);
+        }
+    }
+
     /// A table that is about to be created: no rows of history, no comment, no properties.
     pub fn new(project: &str, name: &str, owner: &str, partitioned: bool, now_ms: i64) -> Self {
         Self {

@@ -9,6 +9,7 @@ mod config;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -127,7 +128,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         };
     let user = format!("ALIYUN${}", user_name());
     let mut session = Session::new(Start {
-        warehouse,
+        warehouse: Arc::new(warehouse),
         clock,
         user,
         project,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::content::{Content, put};
+use super::purge::collect_now;
 use super::{Outcome, query};
 use crate::ast::{
     AlterAction, ColumnChange, ColumnDefinition, ColumnPlace, Name, PartitionFilter, PartitionSpec,
@@ -19,7 +20,7 @@ use crate::ids::PartitionId;
 use crate::plan::{Context, Target, full_values, spec_text};
 use crate::store::{Batch, Key, Piece, SegmentRef, Snapshot};
 use crate::timemachine::changed_table_retention;
-use crate::timemachine::collect::{Collector, collect_all_of};
+use crate::timemachine::collect::Collector;
 
 const COLUMNS_MAX: usize = 1200;
 const MERGED_MAX: usize = 4000;
@@ -162,7 +163,7 @@ fn change_properties(
         change(table);
         changed_table_retention(table, retention.project(), before);
     })?;
-    collect_all_of(cx.store()?, cx.now_ms, &[id])?;
+    collect_now(cx, &[id]);
     Ok(outcome)
 }
 

@@ -4,6 +4,7 @@ use datafusion::arrow::array::RecordBatch;
 
 use super::alter::check_properties;
 use super::content::{Content, put};
+use super::purge::collect_now;
 use super::{Outcome, query};
 use crate::catalog::edit::{NewRow, TableEdit};
 use crate::catalog::{Column, Operation, Origin, Partition, Schema, Table};
@@ -13,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::ids::PartitionId;
 use crate::plan::{ClonePlan, CloneTarget, Context, NewTable, Target};
 use crate::store::Snapshot;
-use crate::timemachine::collect::collect_all_of;
 
 pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcome> {
     for column in new.schema.all_columns() {
@@ -109,7 +109,7 @@ pub(super) fn drop_table(cx: &Context<'_>, target: Target, purge: bool) -> Resul
     edit.finish(&mut batch);
     cx.commit(batch, &author)?;
     if purge {
-        collect_all_of(cx.store()?, cx.now_ms, &[target.id])?;
+        collect_now(cx, &[target.id]);
     }
     Ok(Outcome::Done)
 }

@@ -15,7 +15,7 @@ use crate::datatype::DataType;
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
-use crate::store::{Batch, Key, Store, Warehouse};
+use crate::store::{Batch, Key, Store, Unsynced, Warehouse};
 use crate::timemachine::Retention;
 
 /// Most rounds of a recursive WITH where no setting says otherwise.
@@ -63,6 +63,8 @@ pub struct Context<'a> {
     pub memory_bytes: usize,
     /// What the user should know beside the result.
     pub notes: RefCell<Vec<String>>,
+    /// The session's commits that are not known to be durable.
+    pub unsynced: &'a RefCell<Unsynced>,
 }
 
 impl<'a> Context<'a> {
@@ -214,7 +216,8 @@ impl<'a> Context<'a> {
 
     /// Commits the changes of this statement.
     pub fn commit(&self, batch: Batch<'_>, author: &Author) -> Result<()> {
-        self.store()?.commit(batch, author.commit_info())?;
+        let committed = self.store()?.commit(batch, author.commit_info())?;
+        self.unsynced.borrow_mut().add(committed);
         Ok(())
     }
 

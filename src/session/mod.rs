@@ -19,12 +19,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Listing, Outcome, collected, execute, reclaim};
 use crate::parser::{masked, parse};
 use crate::plan::{Context, plan};
-use crate::store::{Store, StoreError, Warehouse};
+use crate::store::{Store, StoreError, Unsynced, Warehouse};
 use crate::timemachine::collect::{collect, count_holds_once, rehearse};
 
 /// What a session starts with.
 pub struct Start {
-    pub warehouse: Warehouse,
+    /// Sessions of one process share it; it is closed with the last.
+    pub warehouse: Arc<Warehouse>,
     pub clock: Box<dyn Clock>,
     pub user: String,
     /// The first current project; made when first needed.
@@ -39,7 +40,7 @@ pub struct Start {
 
 /// See the module.
 pub struct Session {
-    warehouse: Warehouse,
+    warehouse: Arc<Warehouse>,
     engine: Engine,
     clock: Box<dyn Clock>,
     identity: Identity,
@@ -56,6 +57,8 @@ pub struct Session {
     next_end_ms: Cell<Option<i64>>,
     /// The warehouse is known to count its holds.
     is_counted: Cell<bool>,
+    /// Commits that are not known to be durable.
+    unsynced: RefCell<Unsynced>,
 }
 
 /// The collector looks after so many statements at the latest, and when the session ends.
@@ -88,6 +91,7 @@ impl Session {
             next_due_ms: None,
             next_end_ms: Cell::new(None),
             is_counted: Cell::new(false),
+            unsynced: RefCell::default(),
         }
     }
 
@@ -107,6 +111,10 @@ impl Session {
         let mut notes = Vec::new();
         // What is shown, kept and complained about has no secrets.
         let masked = masked(text);
+        if let Some(store) = self.warehouse.opened() {
+            // What stands in the way of mending only matters to a statement that writes, and fails it.
+            let _ = store.heal();
+        }
         let shown = masked.as_deref().unwrap_or(text);
         let outcome = self.life_of(text, shown, now_ms, &mut notes);
         let outcome = outcome.map_err(|error| match (&masked, error.kind()) {
@@ -193,6 +201,7 @@ impl Session {
             settings: self.settings.values(),
             memory_bytes: self.memory_bytes,
             notes: RefCell::default(),
+            unsynced: &self.unsynced,
         }
     }
 
@@ -231,6 +240,9 @@ impl Session {
             collect(store, now_ms, usize::MAX, &mut visit)?;
         }
         store.sync()?;
+        if !is_rehearsal {
+            store.compact()?;
+        }
         Ok(collected(rows))
     }
 
@@ -292,7 +304,7 @@ impl Session {
     /// Where writing fails, every statement since the last sync has to be reported as failed.
     pub fn sync(&self) -> std::result::Result<(), StoreError> {
         match self.warehouse.opened() {
-            Some(store) => store.sync(),
+            Some(store) => store.sync_commits(self.unsynced.take()),
             None => Ok(()),
         }
     }
@@ -315,14 +327,19 @@ impl Session {
         self.warehouse.store().map(drop)
     }
 
-    /// Ends the session and gives the warehouse back.
+    /// Ends the session; the last one gives the warehouse back.
     pub fn close(mut self) -> std::result::Result<(), StoreError> {
+        let synced = self.sync();
         if self.uncollected > 0 {
             // What is left, the next session finds.
             let _ = self.collect();
         }
         drop(self.engine);
-        self.warehouse.close()
+        let closed = match Arc::try_unwrap(self.warehouse) {
+            Ok(warehouse) => warehouse.close(),
+            Err(shared) => shared.opened().map_or(Ok(()), |store| store.sync()),
+        };
+        synced.and(closed)
     }
 }
 

@@ -10,7 +10,7 @@ use super::codec::{self, Record};
 use super::error::{StoreError, io_error};
 use super::index::{Change, Digest, Index, Order};
 use super::keys::KeyRange;
-use super::seam::Disk;
+use super::seam::{Disk, exists};
 use crate::ids::CommitNumber;
 
 /// A stretch of records of a base.
@@ -53,7 +53,7 @@ pub(crate) fn write(
 ) -> Result<(), StoreError> {
     let path = dir.join(base_name(end.commit));
     let staged = path.with_extension("tmp");
-    if disk.exists(&staged) {
+    if exists(disk, &staged)? {
         disk.remove(&staged).map_err(io_error("remove", &staged))?;
     }
     let file = disk

@@ -11,7 +11,7 @@ use super::keys::Key;
 use super::segment::SegmentWriter;
 use super::snapshot::Piece;
 use super::{NewSegment, Store};
-use crate::ids::SegmentId;
+use crate::ids::{CommitNumber, SegmentId};
 
 /// Who commits what, when; kept in the log.
 #[derive(Clone, Debug)]
@@ -29,7 +29,32 @@ pub struct Batch<'a> {
     expected: Vec<(Key, Option<u32>)>,
     files: Vec<SegmentId>,
     doomed: Vec<SegmentId>,
-    objects_made: u64,
+    /// How many object ids had been made when it made its first, and how many it made.
+    objects: Option<(u64, u64)>,
+}
+
+/// A commit, and what it needs to be found durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    pub number: CommitNumber,
+    /// How often commits had been lost before it.
+    pub(crate) losses: usize,
+}
+
+/// Commits of one session that are not known to be durable.
+#[derive(Debug, Default)]
+pub struct Unsynced(Vec<Committed>);
+
+impl Unsynced {
+    pub fn add(&mut self, commit: Committed) {
+        // What makes it durable makes those before it durable, unless something was lost in between.
+        self.0.retain(|earlier| earlier.losses != commit.losses);
+        self.0.push(commit);
+    }
+
+    pub(crate) fn commits(&self) -> &[Committed] {
+        &self.0
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -40,7 +65,7 @@ impl<'a> Batch<'a> {
             expected: Vec::new(),
             files: Vec::new(),
             doomed: Vec::new(),
-            objects_made: 0,
+            objects: None,
         }
     }
 
@@ -124,9 +149,9 @@ impl<'a> Batch<'a> {
 
     /// The number of object ids made before the next one.
     pub fn next_object(&mut self) -> u64 {
-        let count = self.store.objects_made() + self.objects_made;
-        self.objects_made += 1;
-        count
+        let (before, made) = self.objects.get_or_insert((self.store.objects_made(), 0));
+        *made += 1;
+        *before + *made - 1
     }
 
     /// Removes a piece of snapshots for good: its record now, the file of a segment that has one once this is
@@ -148,8 +173,8 @@ impl<'a> Batch<'a> {
         self.doomed.push(id);
     }
 
-    pub(crate) fn objects_in_batch(&self) -> u64 {
-        self.objects_made
+    pub(crate) fn objects(&self) -> Option<(u64, u64)> {
+        self.objects
     }
 
     pub(crate) fn expected(&self) -> &[(Key, Option<u32>)] {
@@ -165,10 +190,12 @@ impl<'a> Batch<'a> {
             .collect()
     }
 
-    /// Hands the new files over to the commit and returns the segments whose files it removes.
-    pub(crate) fn committed(mut self) -> Vec<SegmentId> {
-        self.files.clear();
-        std::mem::take(&mut self.doomed)
+    /// Hands the new files over to the commit, with the segments whose files it removes.
+    pub(crate) fn committed(mut self) -> (Vec<SegmentId>, Vec<SegmentId>) {
+        (
+            std::mem::take(&mut self.files),
+            std::mem::take(&mut self.doomed),
+        )
     }
 }
 

@@ -79,9 +79,9 @@ pub enum StoreError {
         "the statement changes too much at once: {bytes} bytes of metadata, the limit is {limit}"
     )]
     CommitTooLarge { bytes: usize, limit: usize },
-    /// An earlier write failed.
-    #[error("an earlier write failed, so nothing more is written; start odpsh again to go on")]
-    Poisoned,
+    /// A commit that somebody else tried to make durable, and could not.
+    #[error("a write failed before this change was durable; it was not made")]
+    Lost,
 }
 
 impl From<StoreError> for Error {

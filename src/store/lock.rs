@@ -4,14 +4,17 @@
 //! come: an outside witness of the log's end. The lock itself is the kernel's, so that a dead owner's
 //! lock is free at once.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::{StoreError, io_error};
+use super::seam::{Disk, DiskFile};
 use crate::ids::CommitNumber;
 
+/// So much of LOCK is read, in bytes.
+const TEXT_MAX: usize = 1024;
 const POLL: Duration = Duration::from_millis(20);
 
 /// What the last owner left behind.
@@ -26,43 +29,36 @@ pub(crate) enum LastOwner {
 /// A held lock; released when dropped.
 pub(crate) struct WarehouseLock {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
     last_owner: LastOwner,
 }
 
 impl WarehouseLock {
     /// Takes the lock, waiting up to `timeout` for its owner.
-    pub(crate) fn acquire(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let mut file = open.map_err(io_error("open", path))?;
+    pub(crate) fn acquire(
+        disk: &dyn Disk,
+        path: &Path,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let file = disk.open(path, true).map_err(io_error("open", path))?;
+        let file: Arc<dyn DiskFile> = Arc::from(file);
         let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < timeout => {
-                    std::thread::sleep(POLL)
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let owner = read_text(&mut file).unwrap_or_default();
-                    let owner = owner
-                        .strip_prefix("held by ")
-                        .unwrap_or("another process")
-                        .trim()
-                        .to_owned();
-                    return Err(StoreError::Locked {
-                        path: parent(path),
-                        owner,
-                    });
-                }
-                Err(TryLockError::Error(error)) => return Err(io_error("lock", path)(error)),
+        while !file.try_lock().map_err(io_error("lock", path))? {
+            if started.elapsed() >= timeout {
+                let owner = read_text(&*file).unwrap_or_default();
+                let owner = owner
+                    .strip_prefix("held by ")
+                    .unwrap_or("another process")
+                    .trim()
+                    .to_owned();
+                return Err(StoreError::Locked {
+                    path: parent(path),
+                    owner,
+                });
             }
+            std::thread::sleep(POLL);
         }
-        let last_owner = match read_text(&mut file)
+        let last_owner = match read_text(&*file)
             .map_err(io_error("read", path))?
             .strip_prefix("closed at commit ")
         {
@@ -72,16 +68,12 @@ impl WarehouseLock {
                 .map_or(LastOwner::Unknown, |n| LastOwner::Closed(CommitNumber(n))),
             None => LastOwner::Unknown,
         };
-        let mut lock = Self {
+        let lock = Self {
             path: path.to_path_buf(),
             file,
             last_owner,
         };
-        lock.write(&format!(
-            "held by process {} on {}\n",
-            std::process::id(),
-            host()
-        ))?;
+        lock.write(&held())?;
         Ok(lock)
     }
 
@@ -90,33 +82,26 @@ impl WarehouseLock {
     }
 
     /// A handle that makes durable what LOCK says.
-    pub(crate) fn marker(&self) -> Result<LockMarker, StoreError> {
-        let file = self
-            .file
-            .try_clone()
-            .map_err(io_error("open", &self.path))?;
-        Ok(LockMarker {
+    pub(crate) fn marker(&self) -> LockMarker {
+        LockMarker {
             path: self.path.clone(),
-            file,
-        })
+            file: Arc::clone(&self.file),
+        }
     }
 
     /// Leaves word of an orderly close and releases the lock.
-    pub(crate) fn release(mut self, last: LastOwner) -> Result<(), StoreError> {
+    pub(crate) fn release(self, last: LastOwner) -> Result<(), StoreError> {
         match last {
             LastOwner::Closed(commit) => self.write(&format!("closed at commit {commit}\n")),
             LastOwner::Unknown => Ok(()),
         }
     }
 
-    fn write(&mut self, text: &str) -> Result<(), StoreError> {
-        self.rewrite(text).map_err(io_error("write", &self.path))
-    }
-
-    fn rewrite(&mut self, text: &str) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(text.as_bytes())?;
-        self.file.set_len(text.len() as u64)
+    fn write(&self, text: &str) -> Result<(), StoreError> {
+        let written = self.file.write_at(text.as_bytes(), 0);
+        written
+            .and_then(|()| self.file.set_size(text.len() as u64))
+            .map_err(io_error("write", &self.path))
     }
 }
 
@@ -124,20 +109,27 @@ impl WarehouseLock {
 /// order.
 pub(crate) struct LockMarker {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
 }
 
 impl LockMarker {
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.file.sync_data().map_err(io_error("sync", &self.path))
+        // Written again: after a sync that failed the pages may count as written although they are not.
+        let written = self.file.write_at(held().as_bytes(), 0);
+        written
+            .and_then(|()| self.file.sync_data())
+            .map_err(io_error("sync", &self.path))
     }
 }
 
-fn read_text(file: &mut File) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.take(1024).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+fn held() -> String {
+    format!("held by process {} on {}\n", std::process::id(), host())
+}
+
+fn read_text(file: &dyn DiskFile) -> io::Result<String> {
+    let mut bytes = [0; TEXT_MAX];
+    let read = file.read_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -322,6 +322,20 @@ impl Log {
         Ok(())
     }
 
+    /// Goes back to `place`, the last that was synced, and overwrites what lies behind it, durable on return.
+    pub(crate) fn roll_back(&mut self, place: Place) -> Result<(), StoreError> {
+        let end = self.buffer_offset + self.buffer.len() as u64;
+        let size_bytes = self.file.size().map_err(io_error("read", self.path()))?;
+        self.zero(place.end_offset, end.min(size_bytes))?;
+        self.file
+            .sync_data()
+            .map_err(io_error("sync", self.path()))?;
+        self.buffer.clear();
+        self.buffer_offset = place.end_offset;
+        self.place = place;
+        Ok(())
+    }
+
     fn reader(&self, offset: u64) -> FrameReader<'_> {
         FrameReader {
             log: self,

@@ -22,8 +22,10 @@ mod keys;
 mod lock;
 mod log;
 pub mod memory;
+mod mend;
 mod objects;
 mod recovery;
+mod rewrite;
 pub mod seam;
 mod segment;
 mod sled;
@@ -45,7 +47,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 pub use codec::{Record, decode_payload};
-pub use commit::{Batch, CommitInfo};
+pub use commit::{Batch, CommitInfo, Committed, Unsynced};
 pub use error::StoreError;
 pub use index::Order;
 pub use keys::{Key, KeyRange, TABLE_OBJECT};
@@ -63,16 +65,13 @@ use error::io_error;
 use index::{Change, Index};
 use lock::LockMarker;
 use log::{Frame, Log, Place};
+use mend::Wounds;
+use seam::exists;
 
 /// So many durable changes are applied to the index at the latest.
 const APPLY_CHANGES: usize = 4000;
 /// So many bytes of log may lie behind the index.
 const APPLY_BYTES: u64 = 8 << 20;
-/// A log smaller than this is not worth rewriting.
-const REWRITE_MIN_BYTES: u64 = 16 << 20;
-/// The log is rewritten when it is this many times as large as the live records.
-const REWRITE_FACTOR: u64 = 2;
-
 /// The numbers given out so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
@@ -91,18 +90,22 @@ pub struct Store {
     dir: PathBuf,
     seam: Arc<Seam>,
     objects: Arc<CheckedObjects>,
-    index: Box<dyn Index>,
+    /// `None` while it is broken.
+    index: RwLock<Option<SharedIndex>>,
     writer: Mutex<Writer>,
     overlay: RwLock<Overlay>,
     segments: AtomicU64,
     nodes: AtomicU64,
     objects_made: AtomicU64,
-    /// A write failed: nothing more is written.
-    poisoned: AtomicBool,
-    /// Commits were lost by it: nothing more is acknowledged either.
-    lost: AtomicBool,
+    /// For each time that commits were lost, the last one that was durable then.
+    losses: Mutex<Vec<CommitNumber>>,
+    /// The index was found damaged once, and built anew.
+    is_rebuilt: AtomicBool,
     notices: Mutex<Vec<String>>,
 }
+
+/// The index, shared with whoever reads right now.
+type SharedIndex = Arc<Box<dyn Index>>;
 
 /// What the index does not have yet.
 #[derive(Default)]
@@ -125,6 +128,10 @@ struct Writer {
     dirty: bool,
     /// Segments whose files go once the group is durable.
     doomed: Vec<SegmentId>,
+    /// Files of commits that are not durable.
+    files: Vec<SegmentId>,
+    /// What a failed write left behind, to be mended before the next.
+    wounds: Wounds,
 }
 
 impl Seam {
@@ -132,8 +139,8 @@ impl Seam {
     pub fn real() -> Self {
         Self {
             disk: Arc::new(seam::RealDisk),
-            objects: local_objects,
-            index: sled::open,
+            objects: Arc::new(local_objects),
+            index: Arc::new(sled::open),
         }
     }
 }
@@ -153,8 +160,9 @@ impl Writer {
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        if let Some(marker) = self.marker.take() {
+        if let Some(marker) = &self.marker {
             marker.sync()?;
+            self.marker = None;
         }
         self.dirty = true;
         self.log.sync()?;
@@ -178,7 +186,7 @@ impl Store {
             dir: dir.to_path_buf(),
             seam,
             objects: Arc::new(CheckedObjects::new(objects)),
-            index,
+            index: RwLock::new(Some(Arc::new(index))),
             writer: Mutex::new(Writer {
                 durable: log.place(),
                 applied: log.place(),
@@ -186,13 +194,15 @@ impl Store {
                 marker: Some(marker),
                 dirty: false,
                 doomed: Vec::new(),
+                files: Vec::new(),
+                wounds: Wounds::default(),
             }),
             overlay: RwLock::default(),
             segments: AtomicU64::new(counters.segments),
             nodes: AtomicU64::new(counters.nodes),
             objects_made: AtomicU64::new(counters.objects),
-            poisoned: AtomicBool::new(false),
-            lost: AtomicBool::new(false),
+            losses: Mutex::default(),
+            is_rebuilt: AtomicBool::new(false),
             notices: Mutex::new(notices),
         };
         store.finish_deletions()?;
@@ -212,9 +222,17 @@ impl Store {
     /// The record at `key`.
     pub fn get<R: Record>(&self, key: &Key) -> Result<Option<R>, StoreError> {
         let encoded = key.encode();
-        match self.value(&encoded)? {
+        let read = || match self.value(&encoded)? {
             Some(value) => codec::decode(&encoded, &value).map(Some),
             None => Ok(None),
+        };
+        match read() {
+            Err(StoreError::CorruptRecord { .. } | StoreError::Index { .. })
+                if self.rebuild_index()? =>
+            {
+                read()
+            }
+            found => found,
         }
     }
 
@@ -233,7 +251,7 @@ impl Store {
         mut visit: impl FnMut(Key, R) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
         self.settle()?;
-        self.index.scan(range, order, &mut |key, value| {
+        self.index()?.scan(range, order, &mut |key, value| {
             let record = codec::decode(key, value)?;
             let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
                 key: keys::describe(key),
@@ -245,14 +263,8 @@ impl Store {
 
     /// Brings the index up to everything that was committed.
     fn settle(&self) -> Result<(), StoreError> {
-        if !self.lost.load(Ordering::Relaxed) {
-            self.sync()?;
-        }
-        self.apply(&mut self.lock_writer());
-        if !self.overlay().durable.is_empty() {
-            return Err(StoreError::Poisoned);
-        }
-        Ok(())
+        self.sync()?;
+        self.apply(&mut self.lock_writer())
     }
 
     /// Visits the keys of a range, once the index has everything.
@@ -263,7 +275,7 @@ impl Store {
         mut visit: impl FnMut(Key) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.settle()?;
-        self.index.scan(range, order, &mut |key, _| {
+        self.index()?.scan(range, order, &mut |key, _| {
             let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
                 key: keys::describe(key),
                 reason: "its key is not ours".into(),
@@ -280,17 +292,11 @@ impl Store {
     /// Commits `batch`: visible to this process at once, durable after the next [`Store::sync`].
     ///
     /// # Errors
-    /// `Conflict` where something the batch was planned against has moved; `Poisoned` after a failed
-    /// write. Nothing has changed then.
-    pub fn commit(
-        &self,
-        mut batch: Batch<'_>,
-        info: CommitInfo,
-    ) -> Result<CommitNumber, StoreError> {
+    /// `Conflict` where something the batch was planned against has moved; what keeps an earlier failure
+    /// from being mended. Nothing has changed then.
+    pub fn commit(&self, mut batch: Batch<'_>, info: CommitInfo) -> Result<Committed, StoreError> {
         let mut writer = self.lock_writer();
-        if self.poisoned.load(Ordering::Relaxed) {
-            return Err(StoreError::Poisoned);
-        }
+        self.mend(&mut writer)?;
         for (key, expected) in batch.expected() {
             if self.checksum_at(key)? != *expected {
                 return Err(StoreError::Conflict {
@@ -298,7 +304,15 @@ impl Store {
                 });
             }
         }
-        let objects = self.objects_made.load(Ordering::Relaxed) + batch.objects_in_batch();
+        let objects = match batch.objects() {
+            None => self.objects_made(),
+            Some((before, count)) if before == self.objects_made() => before + count,
+            Some(_) => {
+                return Err(StoreError::Conflict {
+                    key: Key::Counters.to_string(),
+                });
+            }
+        };
         let counters = Counters {
             segments: self.segments.load(Ordering::Relaxed),
             nodes: self.nodes.load(Ordering::Relaxed),
@@ -313,43 +327,49 @@ impl Store {
             changes,
         };
         let place = writer.log.append(&frame)?;
-        writer.doomed.extend(batch.committed());
+        let (files, doomed) = batch.committed();
+        writer.files.extend(files);
+        writer.doomed.extend(doomed);
         self.objects_made.store(objects, Ordering::Relaxed);
         let changes = frame
             .changes
             .into_iter()
             .map(|change| (change.key, change.value));
         self.overlay_mut().pending.extend(changes);
-        Ok(place.commit)
+        Ok(Committed {
+            number: place.commit,
+            losses: self.losses().len(),
+        })
     }
 
     /// Makes every commit so far durable, with one sync of the log.
     ///
     /// # Errors
-    /// After a failure nothing more is written until the store is opened again; whether the commits of
-    /// the group are there is only known then.
+    /// What the disk said. Commits that were not durable are lost then, wholly; the next commit or sync mends what
+    /// the failure left behind.
     pub fn sync(&self) -> Result<(), StoreError> {
         let mut writer = self.lock_writer();
-        if self.lost.load(Ordering::Relaxed) {
-            return Err(StoreError::Poisoned);
-        }
+        self.mend(&mut writer)?;
         if self.overlay().pending.is_empty() {
             return Ok(());
         }
         if let Err(error) = writer.sync() {
-            self.poisoned.store(true, Ordering::Relaxed);
-            self.lost.store(true, Ordering::Relaxed);
-            self.overlay_mut().pending.clear();
+            self.lose_pending(&mut writer);
+            // Where it cannot be mended now, it is tried again with the next statement.
+            let _ = self.mend(&mut writer);
             return Err(error);
         }
+        writer.files.clear();
         let is_due = {
             let mut overlay = self.overlay_mut();
             let pending = std::mem::take(&mut overlay.pending);
             overlay.durable.extend(pending);
             overlay.durable.len() >= APPLY_CHANGES || writer.unapplied_bytes() >= APPLY_BYTES
         };
-        if is_due || !writer.doomed.is_empty() {
-            self.apply(&mut writer);
+        if (is_due || !writer.doomed.is_empty())
+            && let Err(error) = self.apply(&mut writer)
+        {
+            self.note(error.to_string());
         }
         let doomed = std::mem::take(&mut writer.doomed);
         drop(writer);
@@ -361,9 +381,31 @@ impl Store {
         Ok(())
     }
 
-    /// Brings the index up to the log. Where that fails the changes stay readable here, nothing more is
-    /// written, and the next open replays them.
-    fn apply(&self, writer: &mut Writer) {
+    /// The same, for a session that made some of the commits.
+    ///
+    /// # Errors
+    /// The same, and `Lost` where one of its commits was lost with a group that another session tried to make
+    /// durable.
+    pub fn sync_commits(&self, unsynced: Unsynced) -> Result<(), StoreError> {
+        self.sync()?;
+        let losses = self.losses();
+        let is_lost = |commit: &Committed| {
+            let durable = losses.get(commit.losses);
+            durable.is_some_and(|durable| commit.number > *durable)
+        };
+        match unsynced.commits().iter().any(is_lost) {
+            true => Err(StoreError::Lost),
+            false => Ok(()),
+        }
+    }
+
+    fn losses(&self) -> MutexGuard<'_, Vec<CommitNumber>> {
+        self.losses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings the index up to the log. Where that fails the changes stay readable by their keys, and the index
+    /// is opened anew before the next change.
+    fn apply(&self, writer: &mut Writer) -> Result<(), StoreError> {
         let changes: Vec<Change> = {
             let overlay = self.overlay();
             let durable = overlay.durable.iter();
@@ -375,37 +417,52 @@ impl Store {
                 .collect()
         };
         if changes.is_empty() || !self.overlay().pending.is_empty() {
-            return;
+            return Ok(());
         }
         let position = recovery::position(writer.log.base(), writer.durable);
-        match self.index.apply(&changes, position) {
-            Ok(()) => {
-                self.overlay_mut().durable.clear();
-                writer.applied = writer.durable;
-                self.rewrite_log_if_grown(writer);
-            }
-            Err(error) => {
-                self.poisoned.store(true, Ordering::Relaxed);
-                self.note(error.to_string());
-            }
+        if let Err(error) = self
+            .index()
+            .and_then(|index| index.apply(&changes, position))
+        {
+            writer.wounds.index = true;
+            return Err(error);
         }
+        self.overlay_mut().durable.clear();
+        writer.applied = writer.durable;
+        self.rewrite_log_if_grown(writer);
+        Ok(())
     }
 
-    /// Syncs, closes the index in order and returns the last commit; `None` where a write had failed.
+    /// Syncs, closes the index in order and returns the last commit; `None` where the next owner had better look
+    /// closely.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
-        let synced = self.sync();
-        self.apply(&mut self.lock_writer());
+        self.sync()?;
+        self.apply(&mut self.lock_writer())?;
         let writer = self
             .writer
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if self.poisoned.load(Ordering::Relaxed) {
-            return synced.map(|()| None);
+        if !writer.wounds.are_healed() {
+            return Ok(None);
         }
+        let index = self.index.into_inner();
+        let index = index.unwrap_or_else(PoisonError::into_inner);
         if writer.dirty {
-            self.index.close()?;
+            let Some(Ok(index)) = index.map(Arc::try_unwrap) else {
+                return Ok(None);
+            };
+            index.close()?;
         }
         Ok(Some(writer.log.place().commit))
+    }
+
+    /// The index.
+    fn index(&self) -> Result<SharedIndex, StoreError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.clone().ok_or_else(|| StoreError::Index {
+            action: "be used",
+            reason: "it is being mended".into(),
+        })
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -416,7 +473,7 @@ impl Store {
             .or_else(|| overlay.durable.get(key))
         {
             Some(value) => Ok(value.as_ref().map(|value| value.to_vec())),
-            None => self.index.get(key),
+            None => self.index()?.get(key),
         }
     }
 
@@ -576,7 +633,7 @@ impl Store {
     /// Finishes deletions that a crash cut short.
     fn finish_deletions(&self) -> Result<(), StoreError> {
         let mut doomed = Vec::new();
-        self.index
+        self.index()?
             .scan(&KeyRange::doomed(), Order::Ascending, &mut |key, _| {
                 if let Some(Key::Doomed(id)) = Key::decode(key) {
                     doomed.push(id);
@@ -595,7 +652,7 @@ impl Store {
         let mut batch = self.begin();
         for id in doomed {
             let path = self.dir.join("data").join(segment::file_name(*id));
-            if self.seam.disk.exists(&path) {
+            if exists(&*self.seam.disk, &path)? {
                 self.seam
                     .disk
                     .remove(&path)
@@ -609,78 +666,5 @@ impl Store {
             statement: String::new(),
         };
         self.commit(batch, info).map(drop)
-    }
-
-    /// Replaces the log by a base of the live records once it has outgrown them.
-    fn rewrite_log_if_grown(&self, writer: &mut Writer) {
-        let log_bytes = writer.log.place().end_offset;
-        if log_bytes < REWRITE_MIN_BYTES {
-            return;
-        }
-        let live = match self.index.applied() {
-            Ok(applied) => applied.map_or(0, |applied| applied.digest.bytes),
-            Err(error) => return self.note(format!("the commit log was not rewritten: {error}")),
-        };
-        if log_bytes >= REWRITE_FACTOR * live {
-            self.rewrite_log(writer);
-        }
-    }
-
-    /// Writes a base and goes on in a new log file.
-    ///
-    /// Until the base has its name the old log counts, and a failure only leaves files that the next
-    /// open removes. From then on the new log counts: a failure stops all writing.
-    fn rewrite_log(&self, writer: &mut Writer) {
-        let dir = self.dir.join("log");
-        let place = writer.log.place();
-        let base = dir.join(base::base_name(place.commit));
-        if let Err(error) = self.write_base(&dir, place) {
-            if self.seam.disk.exists(&base) {
-                self.poisoned.store(true, Ordering::Relaxed);
-            }
-            return self.note(format!("the commit log was not rewritten: {error}"));
-        }
-        if let Err(error) = self.change_log(writer, &dir, place.commit) {
-            self.poisoned.store(true, Ordering::Relaxed);
-            self.note(format!("the commit log was rewritten, but {error}"));
-        }
-    }
-
-    fn write_base(&self, dir: &Path, place: Place) -> Result<(), StoreError> {
-        let Some(applied) = self.index.applied()? else {
-            return Err(StoreError::MissingRecord {
-                key: "applied position".into(),
-            });
-        };
-        Log::create(&*self.seam.disk, dir, place.commit, place.chain)?;
-        let end = base::BaseEnd {
-            commit: place.commit,
-            chain: place.chain,
-            digest: applied.digest,
-        };
-        base::write(&*self.seam.disk, dir, &*self.index, end)
-    }
-
-    fn change_log(
-        &self,
-        writer: &mut Writer,
-        dir: &Path,
-        base: CommitNumber,
-    ) -> Result<(), StoreError> {
-        let old = writer.log.base();
-        writer.log = Log::open(&self.seam.disk, dir, base)?;
-        self.index
-            .apply(&[], recovery::position(base, writer.log.place()))?;
-        (writer.durable, writer.applied) = (writer.log.place(), writer.log.place());
-        for name in [log::frames_name(old), base::base_name(old)] {
-            let path = dir.join(name);
-            if self.seam.disk.exists(&path) {
-                self.seam
-                    .disk
-                    .remove(&path)
-                    .map_err(io_error("remove", &path))?;
-            }
-        }
-        Ok(())
     }
 }

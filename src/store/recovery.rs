@@ -17,7 +17,7 @@ use super::index::{Applied, Change, Digest, Index, Order};
 use super::keys::{Key, KeyRange};
 use super::lock::{LastOwner, WarehouseLock};
 use super::log::{Log, Place, Tail, frames_name};
-use super::seam::Seam;
+use super::seam::{Seam, exists};
 use super::segment;
 use super::{Counters, Store};
 use crate::ids::CommitNumber;
@@ -29,26 +29,54 @@ const REPLAY_GROUP: usize = 4000;
 pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<Store, StoreError> {
     let last_owner = lock.last_owner();
     let log_dir = dir.join("log");
+    if last_owner == LastOwner::Unknown {
+        // Its last owner may have ended before the names of its files were durable.
+        let above = dir.parent();
+        for folder in [Some(dir), Some(&log_dir), above].into_iter().flatten() {
+            let synced = seam.disk.sync_dir(folder);
+            synced.map_err(io_error("sync", folder))?;
+        }
+    }
     let base = find_base(&seam, &log_dir)?;
     let mut notices = Vec::new();
     let mut log = Log::open(&seam.disk, &log_dir, base)?;
+    let index = attach_index(dir, &seam, &mut log, last_owner, &mut notices)?;
+    let counters = match index.get(&Key::Counters.encode())? {
+        Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
+        None => Counters::default(),
+    };
+    if last_owner == LastOwner::Unknown {
+        remove_orphans(&seam, dir, &*index)?;
+    }
+    Store::assemble(dir, seam, log, index, counters, lock.marker(), notices)
+}
 
+/// Opens the index, or builds it anew, and brings it and `log` to the end of the log.
+pub(crate) fn attach_index(
+    dir: &Path,
+    seam: &Seam,
+    log: &mut Log,
+    last_owner: LastOwner,
+    notices: &mut Vec<String>,
+) -> Result<Box<dyn Index>, StoreError> {
+    let log_dir = dir.join("log");
+    let base = log.base();
     let catalog = dir.join("catalog");
-    let existed = seam.disk.exists(&catalog);
+    let existed = exists(&*seam.disk, &catalog)?;
     let opened = if existed {
-        open_index(&seam, &catalog, last_owner, &mut notices)?
+        open_index(seam, &catalog, last_owner, notices)?
     } else {
         None
     };
     let in_step = match &opened {
-        Some((_, applied)) => stand_at(&seam, &log_dir, &mut log, applied)?,
+        Some((_, applied)) => stand_at(seam, &log_dir, log, applied)?,
         None => false,
     };
     let witnessed = witness(opened.as_ref().map(|(_, applied)| *applied), last_owner);
-    let index = match opened {
+    Ok(match opened {
         Some((index, applied)) if in_step => {
-            let tail = replay(&mut log, &*index, Some(applied))?;
-            settle_tail(&mut log, tail, witnessed, &log_dir)?;
+            let tail = replay(log, &*index, Some(applied))?;
+            settle_tail(log, tail, witnessed, &log_dir)?;
             index
         }
         opened => {
@@ -61,18 +89,10 @@ pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<
                     .remove_dir(&catalog)
                     .map_err(io_error("remove", &catalog))?;
             }
-            log = Log::open(&seam.disk, &log_dir, base)?;
-            rebuild(&seam, &log_dir, &catalog, &mut log, witnessed)?
+            *log = Log::open(&seam.disk, &log_dir, base)?;
+            rebuild(seam, &log_dir, &catalog, log, witnessed)?
         }
-    };
-    let counters = match index.get(&Key::Counters.encode())? {
-        Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
-        None => Counters::default(),
-    };
-    if last_owner == LastOwner::Unknown {
-        remove_orphans(&seam, dir, &*index)?;
-    }
-    Store::assemble(dir, seam, log, index, counters, lock.marker()?, notices)
+    })
 }
 
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
@@ -94,14 +114,25 @@ fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
             reason: "the file is missing",
         });
     }
-    for name in names {
+    remove_other_logs(seam, log_dir, base)?;
+    Ok(base)
+}
+
+/// Removes what is not the log that follows `base`.
+pub(crate) fn remove_other_logs(
+    seam: &Seam,
+    log_dir: &Path,
+    base: CommitNumber,
+) -> Result<(), StoreError> {
+    let frames = frames_name(base);
+    for name in seam.disk.list(log_dir).map_err(io_error("read", log_dir))? {
         let ours = name.starts_with("base-") || name.starts_with("frames-");
         if ours && name != frames && name != base::base_name(base) {
             let path = log_dir.join(name);
             seam.disk.remove(&path).map_err(io_error("remove", &path))?;
         }
     }
-    Ok(base)
+    Ok(())
 }
 
 type Opened = (Box<dyn Index>, Applied);
@@ -168,7 +199,7 @@ fn stand_at(
     }
     // The base was rewritten and the process ended before the index heard of it.
     let begin = log.place();
-    let rewritten = seam.disk.exists(&log_dir.join(base::base_name(log.base())));
+    let rewritten = exists(&*seam.disk, &log_dir.join(base::base_name(log.base())))?;
     Ok(rewritten && applied.commit == begin.commit && applied.chain == begin.chain)
 }
 

@@ -3,10 +3,10 @@
 //! of the three to count, fail or cut operations; nothing else in the store knows about it.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::object_store::ObjectStore;
@@ -17,10 +17,11 @@ use super::index::Index;
 /// What the store does with files, by absolute path.
 pub trait Disk: fmt::Debug + Send + Sync {
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    fn exists(&self, path: &Path) -> bool;
+    /// The path of a folder that is there, from the root and without links.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+    fn exists(&self, path: &Path) -> io::Result<bool>;
     /// Names of the entries of a folder, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Opens for reading and writing; with `create` an absent file is made.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -38,18 +39,24 @@ pub trait DiskFile: Send + Sync {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn set_size(&self, size_bytes: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
+    /// Takes the lock on this file, which goes with the file or its process; false where another has it.
+    fn try_lock(&self) -> io::Result<bool>;
 }
 
+/// Makes the object store for a folder of data files.
+pub type OpenObjects = dyn Fn(&Path) -> Result<Arc<dyn ObjectStore>, StoreError> + Send + Sync;
+
 /// Opens (or creates) the index in a folder.
-pub type OpenIndex = fn(&Path, &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError>;
+pub type OpenIndex =
+    dyn Fn(&Path, &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError> + Send + Sync;
 
 /// The three ways out of the store.
 pub struct Seam {
     pub disk: Arc<dyn Disk>,
-    /// Makes the object store for a folder of data files.
-    pub objects: fn(&Path) -> Result<Arc<dyn ObjectStore>, StoreError>,
-    pub index: OpenIndex,
+    pub objects: Arc<OpenObjects>,
+    pub index: Arc<OpenIndex>,
 }
 
 /// The operating system's own files.
@@ -61,8 +68,12 @@ impl Disk for RealDisk {
         fs::create_dir_all(path)
     }
 
-    fn exists(&self, path: &Path) -> bool {
-        path.exists()
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        path.try_exists()
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -72,10 +83,6 @@ impl Disk for RealDisk {
         }
         names.sort();
         Ok(names)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
@@ -136,15 +143,44 @@ impl DiskFile for RealFile {
         self.0.write_all_at(bytes, offset)
     }
 
+    fn set_size(&self, size_bytes: u64) -> io::Result<()> {
+        self.0.set_len(size_bytes)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// The first bytes of a file, up to `limit`.
+pub(crate) fn read_start(disk: &dyn Disk, path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
+    let file = disk.open(path, false).map_err(io_error("open", path))?;
+    let size_bytes = file.size().map_err(io_error("read", path))?;
+    let mut bytes = vec![0; size_bytes.min(limit) as usize];
+    let read = file
+        .read_at(&mut bytes, 0)
+        .map_err(io_error("read", path))?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// Whether there is something under that name.
+pub(crate) fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
+    disk.exists(path).map_err(io_error("look at", path))
 }
 
 /// Replaces `path` by `bytes` so that a crash leaves the old or the new content, durable on return.
 pub(crate) fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let staged = path.with_extension("tmp");
-    if disk.exists(&staged) {
+    if exists(disk, &staged)? {
         disk.remove(&staged).map_err(io_error("remove", &staged))?;
     }
     let file = disk

@@ -6,9 +6,10 @@
 //! an envelope of ours, a digest over all records rides in each transaction, and closing reopens once,
 //! which writes the snapshot that turns later damage into clean errors.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use sled::transaction::{
@@ -42,6 +43,21 @@ struct SledIndex {
 
 /// Opens or creates the index in `dir`. A panic of the engine is returned as an error.
 pub fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError> {
+    // The engine's threads let go of the folder a moment after it was dropped.
+    let mut tries = 0..REOPEN_TRIES;
+    loop {
+        match open_once(dir, disk) {
+            Err(StoreError::Index { reason, .. })
+                if reason.contains("acquire lock") && tries.next().is_some() =>
+            {
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn open_once(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreError> {
     guarded("open", || {
         let db = sled::Config::new()
             .path(dir)
@@ -62,15 +78,28 @@ pub fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreErr
     })
 }
 
+thread_local! {
+    /// A panic in this thread is caught, and nobody need hear of it.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Runs an engine call, turning its error or its panic into a [`StoreError`].
 fn guarded<T>(
     action: &'static str,
     call: impl FnOnce() -> sled::Result<T>,
 ) -> Result<T, StoreError> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !IS_GUARDED.get() {
+                hook(info);
+            }
+        }));
+    });
+    let was_guarded = IS_GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(call));
-    std::panic::set_hook(hook);
+    IS_GUARDED.set(was_guarded);
     match outcome {
         Ok(result) => result.map_err(|error| failure(action, &error)),
         Err(_) => Err(StoreError::Index {
@@ -99,10 +128,7 @@ impl SledIndex {
         };
         let mut whole = Vec::new();
         for number in 0..count {
-            let chunk = self
-                .chunks
-                .get(chunk_key(key, number))
-                .map_err(|e| failure("read", &e))?;
+            let chunk = guarded("read", || self.chunks.get(chunk_key(key, number)))?;
             whole.extend_from_slice(&chunk.ok_or_else(|| StoreError::CorruptRecord {
                 key: super::keys::describe(key),
                 reason: format!("chunk {number} is missing"),
@@ -167,7 +193,7 @@ fn chunk_key(key: &[u8], number: u32) -> Vec<u8> {
 
 impl Index for SledIndex {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.records.get(key).map_err(|e| failure("read", &e))? {
+        match guarded("read", || self.records.get(key))? {
             Some(value) => self.whole_value(key, value).map(Some),
             None => Ok(None),
         }
@@ -185,11 +211,16 @@ impl Index for SledIndex {
         let mut entries = self
             .records
             .range::<&[u8], _>(&range.from[..]..&range.until[..]);
-        while let Some(entry) = match order {
-            Order::Ascending => entries.next(),
-            Order::Descending => entries.next_back(),
-        } {
-            let (key, value) = entry.map_err(|e| failure("read", &e))?;
+        let mut next = || {
+            guarded("read", || {
+                match order {
+                    Order::Ascending => entries.next(),
+                    Order::Descending => entries.next_back(),
+                }
+                .transpose()
+            })
+        };
+        while let Some((key, value)) = next()? {
             if visit(&key, &self.whole_value(&key, value)?)?.is_break() {
                 break;
             }
@@ -202,30 +233,33 @@ impl Index for SledIndex {
             .applied()?
             .map_or(Digest::default(), |applied| applied.digest);
         let trees = (&self.records, &self.chunks, &self.meta);
-        let outcome = trees.transaction(|(records, chunks, meta)| {
-            let mut digest = before;
-            for Change { key, value } in changes {
-                let (old, kept) = match value {
-                    Some(value) => {
-                        digest.add(key, value, value.len());
-                        let kept = if value.len() > VALUE_MAX {
-                            value.len().div_ceil(VALUE_MAX)
-                        } else {
-                            0
-                        };
-                        (put(records, chunks, key, value)?, kept as u32)
+        let transaction = || {
+            trees.transaction(|(records, chunks, meta)| {
+                let mut digest = before;
+                for Change { key, value } in changes {
+                    let (old, kept) = match value {
+                        Some(value) => {
+                            digest.add(key, value, value.len());
+                            let kept = if value.len() > VALUE_MAX {
+                                value.len().div_ceil(VALUE_MAX)
+                            } else {
+                                0
+                            };
+                            (put(records, chunks, key, value)?, kept as u32)
+                        }
+                        None => (records.remove(&key[..])?, 0),
+                    };
+                    if let Some(old) = old {
+                        digest.remove(key, &old, whole_length(&old));
+                        drop_chunks(chunks, key, &old, kept)?;
                     }
-                    None => (records.remove(&key[..])?, 0),
-                };
-                if let Some(old) = old {
-                    digest.remove(key, &old, whole_length(&old));
-                    drop_chunks(chunks, key, &old, kept)?;
                 }
-            }
-            let applied = Applied { digest, ..position };
-            meta.insert(APPLIED_KEY, codec::encode(APPLIED_KEY, &applied))?;
-            Ok(())
-        });
+                let applied = Applied { digest, ..position };
+                meta.insert(APPLIED_KEY, codec::encode(APPLIED_KEY, &applied))?;
+                Ok(())
+            })
+        };
+        let outcome = guarded("apply a commit", || Ok(transaction()))?;
         outcome.map_err(|error| match error {
             TransactionError::Abort(error) => error,
             TransactionError::Storage(error) => failure("apply a commit", &error),
@@ -244,7 +278,7 @@ impl Index for SledIndex {
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {
-        self.db.flush().map_err(|e| failure("write", &e))?;
+        guarded("write", || self.db.flush())?;
         let file = self.dir.join("db");
         self.disk.sync_file(&file).map_err(io_error("sync", &file))
     }
@@ -256,16 +290,10 @@ impl Index for SledIndex {
             drop(self);
             Ok(())
         })?;
-        // The engine's threads let go of the folder a moment after it was dropped. Where it stays held,
-        // only the snapshot is missed.
-        for _ in 0..REOPEN_TRIES {
-            match open(&dir, &disk) {
-                Err(StoreError::Index { reason, .. }) if reason.contains("acquire lock") => {
-                    std::thread::sleep(REOPEN_PAUSE);
-                }
-                opened => return opened.map(drop),
-            }
+        match open(&dir, &disk) {
+            // Where the folder stays held, only the snapshot is missed.
+            Err(StoreError::Index { reason, .. }) if reason.contains("acquire lock") => Ok(()),
+            opened => opened.map(drop),
         }
-        Ok(())
     }
 }

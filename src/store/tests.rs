@@ -42,9 +42,11 @@ fn info() -> CommitInfo {
     }
 }
 
-fn seam(index: seam::OpenIndex) -> Seam {
+type OpenFn = fn(&Path, &Arc<dyn seam::Disk>) -> Result<Box<dyn Index>, StoreError>;
+
+fn seam(index: OpenFn) -> Seam {
     Seam {
-        index,
+        index: Arc::new(index),
         ..Seam::real()
     }
 }
@@ -114,7 +116,7 @@ fn log_end(path: &Path) -> usize {
     bytes.iter().rposition(|byte| *byte != 0).expect("a header") + 1
 }
 
-fn on_both_indexes(test: fn(seam::OpenIndex)) {
+fn on_both_indexes(test: fn(OpenFn)) {
     test(sled::open);
     test(memory::open);
 }
@@ -465,7 +467,7 @@ fn the_log_is_rewritten_and_goes_on() {
     write_notes(store, 0..20);
     {
         let mut writer = store.lock_writer();
-        store.apply(&mut writer);
+        store.apply(&mut writer).expect("applied");
         store.rewrite_log(&mut writer);
     }
     assert_eq!(store.take_notices(), Vec::<String>::new());

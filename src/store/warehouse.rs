@@ -9,13 +9,17 @@ use std::time::Duration;
 use super::error::{StoreError, io_error};
 use super::lock::{LastOwner, WarehouseLock};
 use super::log::Log;
-use super::seam::{Seam, replace_file};
+use super::seam::{Disk, Seam, exists, read_start, replace_file};
 use super::{Store, recovery};
 use crate::ids::CommitNumber;
 
 /// The format this program reads and writes.
 const FORMAT: u32 = 1;
+/// No FORMAT is longer, in bytes.
+const FORMAT_BYTES: u64 = 80;
 const FORMAT_WORDS: &str = "odpsh warehouse format ";
+/// A log that has frames has some in its first bytes.
+const NEW_LOG_BYTES: u64 = 4096;
 /// What a creation that was cut short may have left.
 const OWN_ENTRIES: [&str; 5] = ["FORMAT.tmp", "LOCK", "catalog", "data", "log"];
 
@@ -34,12 +38,12 @@ impl Warehouse {
     /// `UnknownFormat` and `NotAWarehouse` before anything is touched; `Locked` after `timeout`.
     pub fn open(dir: &Path, timeout: Duration, seam: Seam) -> Result<Self, StoreError> {
         let disk = Arc::clone(&seam.disk);
-        disk.create_dir(dir).map_err(io_error("create", dir))?;
-        let dir = dir.canonicalize().map_err(io_error("open", dir))?;
+        make_folder(&*disk, dir)?;
+        let dir = disk.absolute(dir).map_err(io_error("open", dir))?;
         if !check_format(&seam, &dir)? {
             check_unused(&seam, &dir)?;
         }
-        let lock = WarehouseLock::acquire(&dir.join("LOCK"), timeout)?;
+        let lock = WarehouseLock::acquire(&*disk, &dir.join("LOCK"), timeout)?;
         if !check_format(&seam, &dir)? {
             create(&seam, &dir)?;
         }
@@ -91,16 +95,42 @@ impl Warehouse {
     }
 }
 
+/// Makes a folder and those above it, durable on return.
+fn make_folder(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let mut missing = Vec::new();
+    for folder in dir
+        .ancestors()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        if exists(disk, folder)? {
+            break;
+        }
+        missing.push(folder);
+    }
+    for folder in missing.into_iter().rev() {
+        disk.create_dir(folder)
+            .map_err(io_error("create", folder))?;
+        let parent = folder
+            .parent()
+            .filter(|above| !above.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        if let Err(error) = disk.sync_dir(parent) {
+            // So that the next try does not take it for durable.
+            let _ = disk.remove_dir(folder);
+            return Err(io_error("sync", parent)(error));
+        }
+    }
+    Ok(())
+}
+
 /// Whether FORMAT is there; an error where it names a format we do not know.
 fn check_format(seam: &Seam, dir: &Path) -> Result<bool, StoreError> {
     let path = dir.join("FORMAT");
-    if !seam.disk.exists(&path) {
+    if !exists(&*seam.disk, &path)? {
         return Ok(false);
     }
-    let bytes = seam.disk.read(&path).map_err(io_error("read", &path))?;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(80)])
-        .trim_end()
-        .to_owned();
+    let bytes = read_start(&*seam.disk, &path, FORMAT_BYTES)?;
+    let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
     let number = text.strip_prefix(FORMAT_WORDS);
     if number.and_then(|n| n.parse().ok()) == Some(FORMAT) {
         return Ok(true);
@@ -128,16 +158,13 @@ fn check_unused(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
     }
     for folder in ["log", "data"] {
         let path = dir.join(folder);
-        let names = if seam.disk.exists(&path) {
+        let names = if exists(&*seam.disk, &path)? {
             seam.disk.list(&path)
         } else {
             Ok(Vec::new())
         };
         for name in names.map_err(io_error("read", &path))? {
-            let bytes = seam
-                .disk
-                .read(&path.join(&name))
-                .map_err(io_error("read", &path))?;
+            let bytes = read_start(&*seam.disk, &path.join(&name), NEW_LOG_BYTES)?;
             let content = bytes
                 .get(super::log::FILE_HEADER as usize..)
                 .unwrap_or_default();
@@ -157,7 +184,7 @@ fn create(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
         disk.create_dir(&path).map_err(io_error("create", &path))?;
     }
     let catalog = dir.join("catalog");
-    if disk.exists(&catalog) {
+    if exists(disk, &catalog)? {
         disk.remove_dir(&catalog)
             .map_err(io_error("remove", &catalog))?;
     }

@@ -143,7 +143,7 @@ pub fn changed_table_retention(table: &mut Table, project: &Project, before: Win
         true => before.horizon_ms,
         false => before.horizon_with(after.days),
     };
-    table.horizon_ms = horizon.max(after.horizon_ms);
+    table.expire_before(horizon.max(after.horizon_ms));
 }
 
 #[cfg(test)]

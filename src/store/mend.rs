@@ -1,0 +1,113 @@
+//! What a failed write left behind, mended before the next one, so that a disk that was full for a while does not
+//! end the process.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use super::error::{StoreError, io_error};
+use super::keys::Key;
+use super::lock::LastOwner;
+use super::log::Log;
+use super::seam::exists;
+use super::{Counters, Store, Writer, base, codec, recovery};
+use crate::ids::CommitNumber;
+
+/// What is to be mended.
+#[derive(Debug, Default)]
+pub(super) struct Wounds {
+    /// Behind the last durable frame there may be parts of others.
+    pub log_tail: bool,
+    /// The index did not take a change, or does not open.
+    pub index: bool,
+    /// A base may have its name although its log is not in use yet.
+    pub new_log: Option<CommitNumber>,
+}
+
+impl Wounds {
+    pub(super) fn are_healed(&self) -> bool {
+        !self.log_tail && !self.index && self.new_log.is_none()
+    }
+}
+
+impl Store {
+    /// Mends what an earlier failure left, as far as it can be mended now.
+    pub fn heal(&self) -> Result<(), StoreError> {
+        self.mend(&mut self.lock_writer())
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// What still stands in the way: nothing can be written before.
+    pub(super) fn mend(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        if writer.wounds.log_tail {
+            writer.log.roll_back(writer.durable)?;
+            writer.wounds.log_tail = false;
+        }
+        if writer.wounds.index {
+            self.reopen_index(writer)?;
+            writer.wounds.index = false;
+        }
+        if let Some(base) = writer.wounds.new_log {
+            let dir = self.dir.join("log");
+            if exists(&*self.seam.disk, &dir.join(base::base_name(base)))? {
+                let synced = self.seam.disk.sync_dir(&dir);
+                synced.map_err(io_error("sync", &dir))?;
+                self.change_log(writer, base)?;
+            }
+            writer.wounds.new_log = None;
+        }
+        Ok(())
+    }
+
+    /// Forgets the commits that are not durable.
+    pub(super) fn lose_pending(&self, writer: &mut Writer) {
+        writer.wounds.log_tail = true;
+        self.losses().push(writer.durable.commit);
+        self.overlay_mut().pending.clear();
+        writer.doomed.clear();
+        self.discard_files(&std::mem::take(&mut writer.files));
+        let key = Key::Counters.encode();
+        let counters = self.value(&key).ok().flatten();
+        let counters = counters.and_then(|bytes| codec::decode::<Counters>(&key, &bytes).ok());
+        self.objects_made
+            .store(counters.unwrap_or_default().objects, Ordering::Relaxed);
+    }
+
+    /// Builds the index anew because a record in it is damaged; false where that was done before and did not help.
+    pub(super) fn rebuild_index(&self) -> Result<bool, StoreError> {
+        if self.is_rebuilt.swap(true, Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let mut writer = self.lock_writer();
+        writer.wounds.index = true;
+        self.mend(&mut writer)?;
+        Ok(true)
+    }
+
+    /// Opens the index anew, or builds it anew, up to the last durable commit.
+    pub(super) fn reopen_index(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        // The engine lets go of its folder when the last reader is done with it.
+        drop(
+            self.index
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let mut log = Log::open(&self.seam.disk, &self.dir.join("log"), writer.log.base())?;
+        let mut notices = Vec::new();
+        let index = recovery::attach_index(
+            &self.dir,
+            &self.seam,
+            &mut log,
+            LastOwner::Unknown,
+            &mut notices,
+        )?;
+        notices.into_iter().for_each(|notice| self.note(notice));
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
+        self.overlay_mut().durable.clear();
+        writer.applied = writer.durable;
+        writer.dirty = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,517 @@
+//! A fault at every operation of every program.
+//!
+//! A run without a fault counts the operations; then, for every one of them, the program is run again and that
+//! operation fails, is cut short, or is the last of the process, or the power goes at it, or from it on the disk is
+//! full, read-only, or out of files. What comes back has to be one of the states the model went through since the
+//! last acknowledgement; then the collector must leave what is needed and nothing else, and the warehouse must go on.
+//!
+//! `ODPSH_CRASH_PROGRAMS=n` runs n random programs besides, `ODPSH_CRASH_STRIDE=1` every operation instead of some.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use odpsh::clock::ControlledClock;
+use odpsh::session::{Session, Start};
+use odpsh::store::{StoreError, Warehouse};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::check::{check, check_bytes, shown_time};
+use crate::machine::{Down, Fault, How, Machine};
+use crate::model::{Expected, Model};
+use crate::program::{self, Step};
+
+const START_MS: i64 = 1_582_000_000_000;
+const HOME: &str = "/home/warehouse";
+
+/// A machine, what runs on it, and what it may hold.
+struct Trial {
+    machine: Machine,
+    session: Option<Session>,
+    /// What was acknowledged, and the states after it that were not.
+    states: Vec<Model>,
+    story: String,
+}
+
+type Checked<T> = Result<T, String>;
+
+fn open(machine: &Machine, now_ms: i64) -> Result<Session, StoreError> {
+    let warehouse = Warehouse::open(Path::new(HOME), Duration::ZERO, machine.seam())?;
+    let start = shown_time(now_ms + 1000);
+    let clock = ControlledClock::parse(&start, Tz::UTC).expect("a time");
+    let session = Session::new(Start {
+        warehouse: Arc::new(warehouse),
+        clock: Box::new(clock),
+        user: "owner".into(),
+        project: "default".into(),
+        zone: Tz::UTC,
+        interruptible: false,
+        memory_bytes: 1 << 30,
+    });
+    session.open_store()?;
+    Ok(session)
+}
+
+impl Trial {
+    fn new(fault: Option<Fault>, seed: u64) -> Self {
+        Self {
+            machine: Machine::new(fault, seed ^ (fault.map_or(0, |fault| fault.at) << 32)),
+            session: None,
+            states: vec![Model::new(START_MS)],
+            story: String::new(),
+        }
+    }
+
+    fn latest(&self) -> &Model {
+        self.states.last().expect("at least one state")
+    }
+
+    fn tell(&mut self, what: &str) {
+        let shown: String = what.chars().take(120).collect();
+        self.story.push_str(&shown);
+        self.story.push('\n');
+    }
+
+    /// The session; where there is none the warehouse is opened. `None` where a fault prevents it.
+    fn session(&mut self) -> Checked<Option<Session>> {
+        if let Some(session) = self.session.take() {
+            return Ok(Some(session));
+        }
+        match open(&self.machine, self.latest().now_ms) {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if self.machine.has_struck() => {
+                self.tell(&format!("-- open: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(format!("open: {error}")),
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        let last = self.states.len() - 1;
+        self.states.drain(..last);
+    }
+
+    /// Runs a program as far as the fault lets it.
+    fn run(&mut self, steps: &[Step], syncs: &mut dyn FnMut() -> bool) -> Checked<()> {
+        for step in steps {
+            if self.machine.has_ended() {
+                return Ok(());
+            }
+            let Some(session) = self.session()? else {
+                if !self.machine.has_ended() {
+                    self.recover()?;
+                }
+                continue;
+            };
+            self.step(session, step)?;
+            if self.session.is_some() && syncs() {
+                self.sync()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Checked<()> {
+        let Some(session) = self.session.take() else {
+            return Ok(());
+        };
+        match session.sync() {
+            Ok(()) => {
+                self.session = Some(session);
+                self.acknowledge();
+                Ok(())
+            }
+            Err(error) => self.lose(session, &error.to_string()),
+        }
+    }
+
+    /// The session goes, and nobody knows which of the states since the last acknowledgement is there.
+    fn lose(&mut self, session: Session, error: &str) -> Checked<()> {
+        self.tell(&format!("-- {error}"));
+        if !self.machine.has_struck() {
+            return Err(format!("without a fault: {error}"));
+        }
+        drop(session);
+        if self.machine.has_ended() {
+            return Ok(());
+        }
+        self.recover()
+    }
+
+    fn step(&mut self, mut session: Session, step: &Step) -> Checked<()> {
+        let before = self.latest().clone();
+        let mut after = before.clone();
+        match after.step(step) {
+            Expected::Nothing => {}
+            Expected::Statement(sql, done) => {
+                let outcome = session.run(&sql).outcome;
+                let shown = match &outcome {
+                    Ok(_) => "OK".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                let synced = if outcome.is_ok() { "" } else { "!" };
+                self.tell(&format!("{} {sql}", shown_time(after.now_ms)));
+                self.tell(&format!("   {synced}{shown}"));
+                match (outcome, done) {
+                    (Ok(_), Ok(())) => self.states.push(after),
+                    (Err(_), Err(_)) => self.states.push(after),
+                    (Ok(_), Err(_)) => return Err(format!("{sql}: it should fail")),
+                    (Err(error), Ok(())) => {
+                        if !self.machine.has_struck() {
+                            return Err(format!("{sql}: {error}"));
+                        }
+                        // It left nothing, or its group was lost with it.
+                        let mut untouched = before;
+                        untouched.tick();
+                        self.states.push(after);
+                        self.states.push(untouched);
+                        if session.sync().is_err() {
+                            return self.lose(session, "the group is lost");
+                        }
+                        let place = self.states.len() - 2;
+                        self.states.remove(place);
+                    }
+                }
+            }
+            Expected::Collect => {
+                for is_rehearsal in [true, false] {
+                    if !is_rehearsal {
+                        after.tick();
+                    }
+                    self.tell(&format!("{} -- gc", shown_time(after.now_ms)));
+                    self.states.push(after.clone());
+                    if let Err(error) = session.collect_all(is_rehearsal) {
+                        if session.sync().is_err() {
+                            return self.lose(session, &error.to_string());
+                        }
+                        if !self.machine.has_struck() {
+                            return Err(format!("gc: {error}"));
+                        }
+                        self.tell(&format!("   !{error}"));
+                    }
+                }
+            }
+            Expected::Reopen { without_index } => {
+                self.tell("-- close");
+                if let Err(error) = session.close() {
+                    self.tell(&format!("   !{error}"));
+                    if !self.machine.has_struck() {
+                        return Err(format!("close: {error}"));
+                    }
+                    return match self.machine.has_ended() {
+                        true => Ok(()),
+                        false => self.recover(),
+                    };
+                }
+                if !self.machine.has_ended() {
+                    self.acknowledge();
+                }
+                if without_index {
+                    use odpsh::store::seam::Disk;
+                    let _ = self.machine.remove_dir(&Path::new(HOME).join("catalog"));
+                }
+                return Ok(());
+            }
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Opens what is there and finds out which of the possible states it is.
+    fn recover(&mut self) -> Checked<()> {
+        self.machine.relieve();
+        let now_ms = self.latest().now_ms;
+        let mut why = String::new();
+        for mut state in std::mem::take(&mut self.states).into_iter().rev() {
+            state.now_ms = now_ms - 1000;
+            state.tick();
+            let copy = self.machine.copy();
+            let mut session = open(&copy, now_ms).map_err(|error| format!("reopen: {error}"))?;
+            match check(&mut session, &mut state.clone(), 1) {
+                Ok(()) => {
+                    self.states = vec![state];
+                    break;
+                }
+                Err(error) => why.push_str(&format!("\nnot: {error}")),
+            }
+        }
+        if self.states.is_empty() {
+            return Err(format!("after a restart no state fits{why}"));
+        }
+        self.tell("-- recovered");
+        self.session = self.session()?;
+        Ok(())
+    }
+
+    /// Everything is right, and what no version needs is gone.
+    fn examine(&mut self) -> Checked<()> {
+        let mut session = self.session()?.ok_or("it does not open")?;
+        let mut model = self.latest().clone();
+        check(&mut session, &mut model, 2)?;
+        model.tick();
+        session
+            .collect_all(false)
+            .map_err(|error| error.to_string())?;
+        let files = self.machine.files(&Path::new(HOME).join("data"));
+        check_bytes(&session, &model, &files)?;
+        check(&mut session, &mut model, 3)?;
+        self.states = vec![model];
+        self.session = Some(session);
+        Ok(())
+    }
+}
+
+/// Runs a program with one fault and returns how many operations there were.
+fn attempt(steps: &[Step], fault: Option<(Fault, Down)>, seed: u64) -> Checked<u64> {
+    let mut trial = Trial::new(fault.map(|(fault, _)| fault), seed);
+    let down = fault.map_or(Down::Killed, |(_, down)| down);
+    let mut count = seed;
+    let mut syncs = move || {
+        count = count
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        !(count >> 33).is_multiple_of(3)
+    };
+    let outcome = carry_out(&mut trial, steps, down, &mut syncs);
+    outcome.map_err(|error| {
+        let struck = trial.machine.struck();
+        format!("{fault:?}, {struck}, seed {seed}\n{}{error}", trial.story)
+    })?;
+    Ok(trial.machine.operations())
+}
+
+fn carry_out(
+    trial: &mut Trial,
+    steps: &[Step],
+    down: Down,
+    syncs: &mut dyn FnMut() -> bool,
+) -> Checked<()> {
+    trial.run(steps, syncs)?;
+    if trial.machine.has_ended() || down == Down::PowerCut {
+        trial.machine.end();
+        trial.session = None;
+        trial.machine.restart(down);
+        trial.tell(&format!("-- {down:?}"));
+        trial.recover()?;
+    }
+    trial.machine.relieve();
+    if trial.session.is_none() {
+        trial.session = trial.session()?;
+    }
+    trial.sync()?;
+    trial.examine()?;
+    let rest = [
+        Step::Create {
+            name: 2,
+            partitioned: false,
+        },
+        Step::Insert {
+            name: 0,
+            part: 1,
+            overwrite: false,
+            is_large: true,
+        },
+        Step::Reopen,
+    ];
+    trial.run(&rest, &mut || true)?;
+    trial.examine()
+}
+
+/// Programs that have every kind of step.
+fn written() -> Vec<Vec<Step>> {
+    let insert = |name, part, overwrite, is_large| Step::Insert {
+        name,
+        part,
+        overwrite,
+        is_large,
+    };
+    let create = |name, partitioned| Step::Create { name, partitioned };
+    let plain = vec![
+        create(0, false),
+        insert(0, 0, false, false),
+        insert(0, 0, false, true),
+        Step::AddColumn { name: 0 },
+        insert(0, 0, true, false),
+        Step::Restore { name: 0, lsn: 9 },
+        Step::RestoreAs {
+            name: 0,
+            lsn: 9,
+            to: 1,
+        },
+        Step::Clone { from: 0, to: 2 },
+        Step::CreateAs {
+            name: 0,
+            lsn: 1,
+            to: 2,
+        },
+        Step::Truncate { name: 0, part: 0 },
+        Step::Drop {
+            name: 0,
+            purge: false,
+        },
+        Step::Undrop { which: 0 },
+        Step::Rename { from: 2, to: 0 },
+        Step::Retention { days: 0 },
+        Step::Collect,
+        insert(0, 0, true, true),
+        Step::Reopen,
+        Step::DropColumn { name: 0 },
+        Step::MergeSmallFiles { name: 0 },
+        Step::Drop {
+            name: 1,
+            purge: true,
+        },
+        Step::Collect,
+        Step::DeleteIndex,
+        insert(0, 0, false, false),
+    ];
+    let parts = vec![
+        create(1, true),
+        insert(1, 0, false, false),
+        insert(1, 1, false, true),
+        insert(1, 2, false, false),
+        Step::RestorePartition {
+            name: 1,
+            part: 0,
+            lsn: 5,
+        },
+        insert(1, 0, true, true),
+        Step::DropPartition {
+            name: 1,
+            part: 1,
+            purge: false,
+        },
+        Step::Restore { name: 1, lsn: 13 },
+        Step::Clone { from: 1, to: 0 },
+        Step::RestoreAs {
+            name: 1,
+            lsn: 21,
+            to: 2,
+        },
+        Step::MergePartitions {
+            name: 1,
+            from: 0,
+            into: 2,
+            purge: true,
+        },
+        Step::Lifecycle { name: 1, days: 1 },
+        Step::Advance { hours: 30 },
+        insert(0, 0, false, false),
+        Step::UndropPartition { name: 1, which: 0 },
+        Step::TableRetention {
+            name: 1,
+            days: Some(3),
+        },
+        Step::Purge {
+            name: 1,
+            hours: Some(1),
+        },
+        Step::Reopen,
+        Step::RenamePartition {
+            name: 0,
+            from: 0,
+            to: 1,
+        },
+        Step::PurgeAll,
+        Step::Advance { hours: 30 },
+        Step::Collect,
+        insert(0, 2, false, false),
+    ];
+    vec![plain, parts]
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    let set = std::env::var(name).ok();
+    set.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The written programs, and random ones that differ from one number to the next.
+fn programs() -> Vec<Vec<Step>> {
+    let random = number("ODPSH_CRASH_PROGRAMS", 2);
+    let mut all = written();
+    for program in 0..random {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&program.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        let steps = prop::collection::vec(program::step(), 15..30).new_tree(&mut runner);
+        all.push(steps.expect("a program").current());
+    }
+    all
+}
+
+/// Every fault of `faults` at every operation, or every few of them, on as many threads as there are cores.
+fn matrix(faults: &[(How, Down)], stride: u64) {
+    let stride = number("ODPSH_CRASH_STRIDE", stride).max(1);
+    let programs = programs();
+    let mut points = Vec::new();
+    for (program, steps) in programs.iter().enumerate() {
+        for (kind, (how, down)) in faults.iter().enumerate() {
+            let seed = (program * 1000 + kind) as u64;
+            let operations = attempt(steps, None, seed).unwrap_or_else(|error| panic!("{error}"));
+            let first = 1 + seed % stride;
+            for at in (first..=operations).step_by(stride as usize) {
+                points.push((program, Fault { at, how: *how }, *down, seed));
+            }
+        }
+    }
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let failures = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some((program, fault, down, seed)) = points.get(place) else {
+                        return;
+                    };
+                    let run = || attempt(&programs[*program], Some((*fault, *down)), *seed);
+                    let outcome = std::panic::catch_unwind(run)
+                        .unwrap_or_else(|_| Err(format!("a panic: {fault:?}, seed {seed}")));
+                    if let Err(error) = outcome {
+                        let mut failures = failures.lock().expect("no panic inside");
+                        failures.push(format!("program {program}: {error}"));
+                        if failures.len() > 3 {
+                            next.store(points.len(), std::sync::atomic::Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    eprintln!("{} points of {} programs", points.len(), programs.len());
+    let failures = failures.into_inner().expect("no panic inside");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn an_operation_fails() {
+    matrix(
+        &[(How::Fails, Down::Killed), (How::Fails, Down::PowerCut)],
+        1,
+    );
+}
+
+#[test]
+fn the_process_ends() {
+    matrix(&[(How::Ends, Down::Killed), (How::Cut, Down::Killed)], 1);
+}
+
+#[test]
+fn the_power_goes() {
+    matrix(
+        &[(How::Ends, Down::PowerCut), (How::Cut, Down::PowerCut)],
+        1,
+    );
+}
+
+#[test]
+fn the_disk_is_full_or_locked_for_a_while() {
+    let whiles = [How::Full, How::ReadOnly, How::TooManyFiles];
+    matrix(&whiles.map(|how| (how, Down::Killed)), 1);
+}
