@@ -38,7 +38,7 @@ impl Record for BaseEnd {
     const VERSION: u16 = 1;
 }
 
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 64 << 10;
 
 pub(crate) fn base_name(commit: CommitNumber) -> String {
     format!("base-{:016}", commit.0)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{self, Record};
+use super::codec::{self, Record, decode_payload};
 use super::error::{StoreError, io_error};
 use super::index::Change;
 use super::seam::{Disk, DiskFile};
@@ -22,11 +22,37 @@ pub struct Frame {
     /// The statement, cut at a bound.
     pub statement: String,
     pub changes: Vec<Change>,
+    /// The last commit that was durable when this one was made. Where a power cut leaves a later commit of a
+    /// group and not an earlier one, it tells that from damage.
+    pub durable: CommitNumber,
 }
 
 impl Record for Frame {
     const KIND: u8 = 0x03;
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
+        let old: FrameV1 = match version {
+            1 => decode_payload(payload)?,
+            _ => return None,
+        };
+        Some(Self {
+            committed_ms: old.committed_ms,
+            user: old.user,
+            statement: old.statement,
+            changes: old.changes,
+            // Nobody knows: what was before it counts as acknowledged.
+            durable: CommitNumber(u64::MAX),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct FrameV1 {
+    committed_ms: i64,
+    user: String,
+    statement: String,
+    changes: Vec<Change>,
 }
 
 const FILE_MAGIC: &[u8; 8] = b"ODPSHLOG";
@@ -236,7 +262,14 @@ impl Log {
                     continue;
                 };
                 let later = header.commit > place.commit && candidate > start;
-                if later && reader.payload(&header)?.is_some() {
+                if !later {
+                    continue;
+                }
+                let Some(payload) = reader.payload(&header)? else {
+                    continue;
+                };
+                let frame = codec::decode::<Frame>(&header.commit.0.to_be_bytes(), &payload);
+                if frame.is_ok_and(|frame| frame.durable > place.commit) {
                     return Err(StoreError::CorruptLog {
                         path: self.path(),
                         offset: start,

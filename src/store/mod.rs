@@ -99,6 +99,8 @@ pub struct Store {
     objects_made: AtomicU64,
     /// For each time that commits were lost, the last one that was durable then.
     losses: Mutex<Vec<CommitNumber>>,
+    /// Data files were removed, and nobody synced their folder.
+    is_unlinked: AtomicBool,
     /// The index was found damaged once, and built anew.
     is_rebuilt: AtomicBool,
     notices: Mutex<Vec<String>>,
@@ -202,6 +204,7 @@ impl Store {
             nodes: AtomicU64::new(counters.nodes),
             objects_made: AtomicU64::new(counters.objects),
             losses: Mutex::default(),
+            is_unlinked: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
             notices: Mutex::new(notices),
         };
@@ -325,6 +328,7 @@ impl Store {
             user: info.user,
             statement: info.statement,
             changes,
+            durable: writer.durable.commit,
         };
         let place = writer.log.append(&frame)?;
         let (files, doomed) = batch.committed();
@@ -447,6 +451,11 @@ impl Store {
         }
         let index = self.index.into_inner();
         let index = index.unwrap_or_else(PoisonError::into_inner);
+        if self.is_unlinked.load(Ordering::Relaxed) {
+            let data = self.dir.join("data");
+            let synced = self.seam.disk.sync_dir(&data);
+            synced.map_err(io_error("sync", &data))?;
+        }
         if writer.dirty {
             let Some(Ok(index)) = index.map(Arc::try_unwrap) else {
                 return Ok(None);
@@ -599,6 +608,7 @@ impl Store {
     /// Removes files that no commit will name. What cannot be removed is an orphan, which opening removes.
     fn discard_files(&self, files: &[SegmentId]) {
         for id in files {
+            self.is_unlinked.store(true, Ordering::Relaxed);
             let _ = self
                 .seam
                 .disk
@@ -650,6 +660,7 @@ impl Store {
     /// Deletes files whose removal is committed, then clears the list of them.
     fn delete_files(&self, doomed: &[SegmentId]) -> Result<(), StoreError> {
         let mut batch = self.begin();
+        self.is_unlinked.store(true, Ordering::Relaxed);
         for id in doomed {
             let path = self.dir.join("data").join(segment::file_name(*id));
             if exists(&*self.seam.disk, &path)? {

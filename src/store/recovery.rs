@@ -18,9 +18,9 @@ use super::keys::{Key, KeyRange};
 use super::lock::{LastOwner, WarehouseLock};
 use super::log::{Log, Place, Tail, frames_name};
 use super::seam::{Seam, exists};
-use super::segment;
+use super::segment::{self, Body, SegmentRecord};
 use super::{Counters, Store};
-use crate::ids::CommitNumber;
+use crate::ids::{CommitNumber, SegmentId};
 
 /// Changes that are applied to the index in one transaction while replaying.
 const REPLAY_GROUP: usize = 4000;
@@ -284,8 +284,14 @@ fn rebuild(
     let begin = log.place();
     let index = (seam.index)(catalog, &seam.disk)?;
     if base != CommitNumber(0) {
+        // Until all of it is there the index stands nowhere: a process that ends here leaves no half of a base.
+        let nowhere = Place {
+            commit: CommitNumber(0),
+            chain: !begin.chain,
+            ..begin
+        };
         let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
-            index.apply(&changes, position(base, begin))
+            index.apply(&changes, position(CommitNumber(u64::MAX), nowhere))
         })?;
         let digest = index
             .applied()?
@@ -304,6 +310,19 @@ fn rebuild(
     Ok(index)
 }
 
+/// Whether a record says that there is a file for that segment. The number alone does not: it may have been given
+/// again after a commit that was lost.
+fn has_file(index: &dyn Index, id: SegmentId) -> Result<bool, StoreError> {
+    let key = Key::Segment(id).encode();
+    Ok(match index.get(&key)? {
+        Some(bytes) => {
+            let record: SegmentRecord = codec::decode(&key, &bytes)?;
+            matches!(record.body, Body::Parquet { .. })
+        }
+        None => false,
+    })
+}
+
 /// Removes data files that no segment record names: a crash before their commit left them.
 fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), StoreError> {
     let data = dir.join("data");
@@ -312,7 +331,7 @@ fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), Stor
         let segment = segment::id_of_file(name.split('#').next().unwrap_or_default());
         let Some(id) = segment else { continue };
         let staged = name.contains('#');
-        if staged || index.get(&Key::Segment(id).encode())?.is_none() {
+        if staged || !has_file(index, id)? {
             let path = data.join(&name);
             seam.disk.remove(&path).map_err(io_error("remove", &path))?;
         }

@@ -11,7 +11,7 @@ use crate::ids::CommitNumber;
 /// A log smaller than this is not worth rewriting in passing.
 const REWRITE_MIN_BYTES: u64 = 16 << 20;
 /// A log smaller than this is not worth rewriting at all.
-const COMPACT_MIN_BYTES: u64 = 32 << 10;
+const COMPACT_MIN_BYTES: u64 = 4 << 10;
 /// The log is rewritten when it is this many times as large as the live records.
 const REWRITE_FACTOR: u64 = 2;
 

@@ -421,7 +421,34 @@ fn written() -> Vec<Vec<Step>> {
         Step::Collect,
         insert(0, 2, false, false),
     ];
-    vec![plain, parts]
+    // Enough metadata for a base of several pieces, and an index that is built from it.
+    let mut large = vec![create(0, false), Step::AddColumn { name: 0 }];
+    for number in 0..13 {
+        large.push(insert(0, 0, number == 7, true));
+    }
+    large.extend([
+        Step::Purge {
+            name: 0,
+            hours: None,
+        },
+        Step::Collect,
+        Step::DeleteIndex,
+        insert(0, 0, true, false),
+        Step::Restore { name: 0, lsn: 21 },
+        insert(0, 0, true, true),
+        Step::Purge {
+            name: 0,
+            hours: None,
+        },
+        Step::Collect,
+        Step::DeleteIndex,
+        insert(0, 0, false, true),
+        insert(0, 0, false, true),
+        Step::Collect,
+        Step::Reopen,
+        insert(0, 0, false, false),
+    ]);
+    vec![plain, parts, large]
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -431,7 +458,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// The written programs, and random ones that differ from one number to the next.
 fn programs() -> Vec<Vec<Step>> {
-    let random = number("ODPSH_CRASH_PROGRAMS", 2);
+    let random = number("ODPSH_CRASH_PROGRAMS", 0);
     let mut all = written();
     for program in 0..random {
         let mut seed = [7; 32];

@@ -723,7 +723,10 @@ impl ObjectStore for Objects {
             Disk::open(&self.machine, &staged, true)?.write_at(&bytes, 0)?;
             Disk::rename(&self.machine, &staged, &path)
         };
-        write().map_err(|error| object_error(error, location))?;
+        write().map_err(|error| {
+            let _ = Disk::remove(&self.machine, &staged);
+            object_error(error, location)
+        })?;
         Ok(PutResult {
             e_tag: None,
             version: None,

@@ -669,7 +669,11 @@ impl Model {
             let values = columns.map(|(id, column)| {
                 let text = match (column, is_large) {
                     ('a', _) => number.to_string(),
-                    (_, true) => format!("{number}{}", "x".repeat(70_000)),
+                    // By turns too large for the metadata, and just not.
+                    (_, true) if value.is_multiple_of(2) => {
+                        format!("{number}{}", "x".repeat(70_000))
+                    }
+                    (_, true) => format!("{number}{}", "y".repeat(25_000)),
                     (_, false) => format!("{column}{number}"),
                 };
                 (*id, text)
