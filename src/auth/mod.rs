@@ -45,15 +45,13 @@ pub struct Authority<'a> {
 impl Authority<'_> {
     /// Lets `statement` pass or says which right is missing.
     pub fn authorise(&self, statement: &Statement) -> Result<()> {
-        if let Statement::UseProject(name) = statement {
-            return self.enter(&name.text);
-        }
         needs(statement)
             .iter()
             .try_for_each(|need| self.check(need))
     }
 
-    fn enter(&self, project: &str) -> Result<()> {
+    /// Checks that the user may make a project the current one.
+    pub fn enter(&self, project: &str) -> Result<()> {
         let is_member = self.catalog.member(project, &self.identity.name)?.is_some();
         match is_member || self.may(project, &Object::Project, Action::List)? {
             true => Ok(()),

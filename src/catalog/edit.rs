@@ -122,7 +122,11 @@ impl<'a> TableEdit<'a> {
             project: table.project.clone(),
             name: table.name.clone(),
         };
-        batch.expect_unchanged(name.clone())?;
+        batch.expect_absent(name.clone());
+        batch.expect_absent(Key::View {
+            project: table.project.clone(),
+            name: table.name.clone(),
+        });
         batch.put(&name, &TableName { table: id });
         batch.put(
             &Key::Schema {

@@ -112,7 +112,8 @@ impl<'a> Catalog<'a> {
         self.store.get(&Key::Table(id))
     }
 
-    fn require_table(&self, id: TableId) -> Result<Table, StoreError> {
+    /// The table incarnation of that id, which another record names.
+    pub fn require_table(&self, id: TableId) -> Result<Table, StoreError> {
         self.store.require(&Key::Table(id))
     }
 

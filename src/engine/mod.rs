@@ -149,6 +149,8 @@ pub struct Setting<'a> {
     pub options: &'a Options,
     /// The store whose data files may be read; `None` where no table can be.
     pub store: Option<&'a Arc<Store>>,
+    /// Called once nothing more is read of the catalog.
+    pub planned: &'a dyn Fn(),
 }
 
 impl Engine {
@@ -197,6 +199,7 @@ impl Engine {
             .inspect_err(|_| self.abandon())?
         {
             match produced.map_err(failed)? {
+                Produced::Planned => (setting.planned)(),
                 Produced::Schema(found) => {
                     let named = output_schema(&found);
                     begin(&named)?;
@@ -355,6 +358,7 @@ fn start(builder: &mut tokio::runtime::Builder) -> Result<Runtime> {
 
 /// What a running query gives.
 enum Produced {
+    Planned,
     Schema(SchemaRef),
     Rows(RecordBatch),
 }
@@ -406,6 +410,9 @@ async fn stream(
         plan = with_plain_texts(plan)?;
     }
     let plan = state.create_physical_plan(&plan).await?;
+    if sender.send(Ok(Produced::Planned)).await.is_err() {
+        return Ok(());
+    }
     let plan = recursion::bounded(plan, limits.recursions)?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut next = stream.next().await.transpose()?;

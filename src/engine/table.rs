@@ -4,8 +4,8 @@
 //! schema; outside stands a projection that gives them their names. Partitions are pruned by their
 //! values before anything of them is read.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{
@@ -74,7 +74,12 @@ pub struct SnapshotTable {
     file_schema: SchemaRef,
     partition_fields: Vec<FieldRef>,
     table_schema: SchemaRef,
+    /// What was read of the catalog: a second plan of the same statement sees the same, whatever moved since.
+    resolved: Mutex<HashMap<Lsn, Arc<Segments>>>,
 }
+
+/// The segments of an object, with their records.
+type Segments = Vec<(SegmentId, SegmentRecord)>;
 
 impl std::fmt::Debug for SnapshotTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -112,6 +117,7 @@ impl SnapshotTable {
             file_schema,
             partition_fields,
             table_schema,
+            resolved: Mutex::default(),
         }
     }
 
@@ -230,6 +236,25 @@ impl SnapshotTable {
         version.content.ok_or(StoreError::MissingRecord {
             key: format!("content of {key}"),
         })
+    }
+
+    /// The segments of an object that are read.
+    fn segments(&self, part: &Part) -> Result<Arc<Segments>, StoreError> {
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = resolved.get(&part.lsn) {
+            return Ok(Arc::clone(known));
+        }
+        let is_read = |id: &SegmentId| self.only.as_ref().is_none_or(|only| only.contains(id));
+        let mut segments = Segments::new();
+        for segment in self.snapshot(part)?.segments(&self.store)? {
+            if is_read(&segment.id) {
+                let record = self.store.require(&Key::Segment(segment.id))?;
+                segments.push((segment.id, record));
+            }
+        }
+        let segments = Arc::new(segments);
+        resolved.insert(part.lsn, Arc::clone(&segments));
+        Ok(segments)
     }
 
     /// An inline segment as rows of this table.
@@ -380,19 +405,10 @@ impl TableProvider for SnapshotTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let (mut batches, mut files) = (Vec::new(), Vec::new());
         for part in self.pruned(state, filters)? {
-            let segments = self
-                .snapshot(part)
-                .and_then(|snapshot| snapshot.segments(&self.store))
-                .map_err(external)?;
-            let is_read = |id: &SegmentId| self.only.as_ref().is_none_or(|only| only.contains(id));
-            for segment in segments.into_iter().filter(|segment| is_read(&segment.id)) {
-                let record = self
-                    .store
-                    .require(&Key::Segment(segment.id))
-                    .map_err(external)?;
-                if let Some(file) = self.file(segment.id, &record, part)? {
+            for (id, record) in self.segments(part).map_err(external)?.iter() {
+                if let Some(file) = self.file(*id, record, part)? {
                     files.push(file);
-                } else if let Some(rows) = self.inline_rows(segment.id, &record, part)? {
+                } else if let Some(rows) = self.inline_rows(*id, record, part)? {
                     batches.push(rows);
                 }
             }

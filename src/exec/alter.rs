@@ -719,6 +719,7 @@ fn merge_small_files(
     let store = cx.store()?;
     let mut batch = store.begin();
     let author = cx.author();
+    batch.expect_record(Key::Table(target.id), &target.table);
     let mut is_changed = false;
     for lsn in heads {
         let key = Key::Version {

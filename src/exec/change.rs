@@ -16,14 +16,14 @@ use super::content::{Content, put};
 use super::partitioned::PartitionedWriter;
 use super::query::{CurrentTables, run_over};
 use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
-use crate::catalog::Operation;
 use crate::catalog::edit::TableEdit;
+use crate::catalog::{Operation, Version};
 use crate::engine::values::stored_rows;
 use crate::engine::{Asked, Found, Part, SEGMENT_COLUMN, SnapshotTable, Tables};
 use crate::error::{Error, Result};
 use crate::ids::SegmentId;
 use crate::plan::{Context, Target, wrong_count};
-use crate::store::{Batch, NewSegment, SegmentRef, Snapshot};
+use crate::store::{Batch, Key, NewSegment, SegmentRef, Snapshot};
 
 /// The target, in our queries.
 const TARGET: &str = "__target";
@@ -35,6 +35,7 @@ struct Object {
     part: Part,
     segments: Vec<SegmentRef>,
     row_count: u64,
+    version: Version,
 }
 
 /// One UPDATE, DELETE or MERGE at work.
@@ -143,13 +144,12 @@ impl<'a, 'b> Work<'a, 'b> {
         };
         let mut objects = Vec::new();
         for part in parts {
-            let content = catalog
-                .require_version(target.id, part.lsn)?
-                .content
-                .unwrap_or_default();
+            let version = catalog.require_version(target.id, part.lsn)?;
+            let content = version.content.clone().unwrap_or_default();
             objects.push(Object {
                 segments: content.segments(store)?,
                 row_count: content.row_count,
+                version,
                 part,
             });
         }
@@ -221,6 +221,13 @@ impl<'a, 'b> Work<'a, 'b> {
         change: Change,
     ) -> Result<()> {
         let store = self.cx.store()?;
+        // MERGE SMALLFILES changes a version without a new one.
+        let key = Key::Version {
+            table: self.target.id,
+            lsn: object.part.lsn,
+        };
+        batch.expect_record(key, &object.version);
+        batch.check()?;
         let kept = object
             .segments
             .iter()
@@ -401,12 +408,14 @@ fn rewrite_objects(
         let segments = batch.finish_segments(writer)?;
         rewritten.push((object, own, segments));
     }
+    cx.exclude()?;
     let mut edit = TableEdit::open(
         &mut batch,
         &author,
         work.target.id,
         work.target.table.clone(),
     );
+    batch.check()?;
     for (object, own, segments) in rewritten {
         let rows = own.iter().filter_map(|id| touched.get(id)).sum();
         work.replace(
@@ -584,7 +593,9 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
     if rewritten.is_empty() && inserted.is_empty() {
         return Ok(Outcome::Done);
     }
+    cx.exclude()?;
     let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table.clone());
+    batch.check()?;
     let operation = Operation::Merge;
     for (object, own, mut segments, rows) in rewritten {
         // New rows of the same object come with the changed ones, in one version.

@@ -39,6 +39,7 @@ pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcom
         })?;
         new.schema = schema;
         let segments = batch.finish_segments(writer)?;
+        cx.exclude()?;
         let snapshot = Snapshot::default().append(cx.store()?, &mut batch, segments)?;
         content = Some(NewRow::content(Operation::Create, snapshot, 0));
     }

@@ -39,12 +39,14 @@ pub(super) fn insert(cx: &Context<'_>, plans: Vec<InsertPlan>) -> Result<Outcome
             None => tables.push((plan, written)),
         }
     }
+    cx.exclude()?;
     let mut edits = Vec::new();
     for (plan, written) in tables {
         if written.is_empty() {
             continue;
         }
         let mut edit = TableEdit::open(&mut batch, &author, plan.target.id, plan.target.table);
+        batch.check()?;
         let mut seen: Vec<Option<Vec<String>>> = Vec::new();
         for Written {
             values,

@@ -44,10 +44,7 @@ pub fn reclaim(cx: &Context<'_>) -> Result<Option<i64>> {
 
 fn reclaim_table(cx: &Context<'_>, id: TableId) -> Result<()> {
     let catalog = cx.catalog()?;
-    let Some(table) = catalog.table(id)? else {
-        // A listing without a table: only a listing is left to remove.
-        return Ok(());
-    };
+    let table = catalog.require_table(id)?;
     let days = i64::from(table.lifecycle_days.unwrap_or_default());
     // A lifecycle that was set or enabled later than that ends things from then on.
     let since_ms = table.ends_at_ms.unwrap_or_default();

@@ -59,6 +59,7 @@ pub(super) fn run_over(
         project: cx.project,
         options: &options,
         store: Some(cx.store()?),
+        planned: &|| cx.planned(),
     };
     cx.engine.run(query, &setting, tables, begin, visit)
 }
@@ -237,6 +238,7 @@ fn with_setting<T>(
         project: cx.project,
         options: &options,
         store,
+        planned: &|| cx.planned(),
     };
     run(&setting, &mut CurrentTables { cx })
 }
@@ -343,7 +345,6 @@ impl<'a, 'b> CurrentTables<'a, 'b> {
     }
 
     fn project(&self, project: Option<&str>) -> Result<String> {
-        self.cx.ensure_project()?;
         let project = project.unwrap_or(self.cx.project);
         self.cx.require_project(project)?;
         Ok(project.to_owned())

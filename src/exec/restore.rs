@@ -76,15 +76,15 @@ struct Incarnation {
     window: Window,
 }
 
-struct Work<'a> {
-    cx: &'a Context<'a>,
+struct Work<'a, 'c> {
+    cx: &'a Context<'c>,
     catalog: Catalog<'a>,
     retention: Retention,
     author: Author,
     project: String,
 }
 
-impl Work<'_> {
+impl Work<'_, '_> {
     /// The incarnation the statement means.
     fn find_source(&self, restore: &Restore) -> Result<Incarnation> {
         let name = &restore.source.table.name;

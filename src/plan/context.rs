@@ -1,6 +1,6 @@
 //! What a statement is planned and executed in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::datatype::DataType;
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
-use crate::store::{Batch, Key, Store, Unsynced, Warehouse};
+use crate::store::{Batch, Committed, Key, Reading, Store, Turn, Unsynced, Warehouse};
 use crate::timemachine::Retention;
 
 /// Most rounds of a recursive WITH where no setting says otherwise.
@@ -65,11 +65,61 @@ pub struct Context<'a> {
     pub notes: RefCell<Vec<String>>,
     /// The session's commits that are not known to be durable.
     pub unsynced: &'a RefCell<Unsynced>,
+    pub turns: Turns<'a>,
+}
+
+/// What a statement holds of a store that it shares with other sessions.
+#[derive(Default)]
+pub struct Turns<'a> {
+    turn: RefCell<Option<Turn<'a>>>,
+    reading: RefCell<Option<Reading<'a>>>,
+    mark: Cell<Option<Committed>>,
+    /// The engine runs several times, on one state of the catalog.
+    pub runs_often: Cell<bool>,
 }
 
 impl<'a> Context<'a> {
     pub fn store(&self) -> Result<&'a Arc<Store>> {
         Ok(self.warehouse.store()?)
+    }
+
+    /// Begins to look at the catalog and to change it, alone.
+    pub fn enter(&self) -> Result<()> {
+        let store = self.store()?;
+        *self.turns.turn.borrow_mut() = Some(store.exclude());
+        *self.turns.reading.borrow_mut() = Some(store.begin_reading());
+        let mark = store.mark();
+        self.turns.mark.set(Some(mark));
+        self.unsynced.borrow_mut().add(mark);
+        Ok(())
+    }
+
+    /// Goes on looking at the catalog, with others who look.
+    pub fn share(&self) -> Result<()> {
+        let mut turn = self.turns.turn.borrow_mut();
+        if turn.take().is_some() {
+            *turn = Some(self.store()?.share());
+        }
+        Ok(())
+    }
+
+    /// The rows are computed, and what comes of them is to be written: from here on alone. What moved since the
+    /// statement looked, the commit finds.
+    pub fn exclude(&self) -> Result<()> {
+        let mut turn = self.turns.turn.borrow_mut();
+        if !matches!(*turn, Some(Turn::Exclusive(_))) {
+            *turn = None;
+            *turn = Some(self.store()?.exclude());
+        }
+        Ok(())
+    }
+
+    /// The engine needs the catalog no more.
+    pub fn planned(&self) {
+        let mut turn = self.turns.turn.borrow_mut();
+        if matches!(*turn, Some(Turn::Shared(_))) && !self.turns.runs_often.get() {
+            *turn = None;
+        }
     }
 
     pub fn catalog(&self) -> Result<Catalog<'a>> {
@@ -150,6 +200,14 @@ impl<'a> Context<'a> {
         value.map_or(default, |value| value.eq_ignore_ascii_case("true"))
     }
 
+    /// What the user may do; `None` of the owner, who may do anything.
+    pub fn authority_of_user(&self) -> Result<Option<Authority<'a>>> {
+        match self.identity.is_owner {
+            true => Ok(None),
+            false => self.authority().map(Some),
+        }
+    }
+
     /// What the user may do.
     pub fn authority(&self) -> Result<Authority<'a>> {
         Ok(Authority {
@@ -215,7 +273,10 @@ impl<'a> Context<'a> {
     }
 
     /// Commits the changes of this statement.
-    pub fn commit(&self, batch: Batch<'_>, author: &Author) -> Result<()> {
+    pub fn commit(&self, mut batch: Batch<'_>, author: &Author) -> Result<()> {
+        if let Some(mark) = self.turns.mark.get() {
+            batch.expect_no_loss(mark);
+        }
         let committed = self.store()?.commit(batch, author.commit_info())?;
         self.unsynced.borrow_mut().add(committed);
         Ok(())

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 pub use settings::Settings;
 
-use crate::ast::{AlterAction, Statement};
+use crate::ast::{Insert, Source, Statement};
 use crate::auth::{Authority, Identity, Vault};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Listing, Outcome, collected, execute, reclaim};
 use crate::parser::{masked, parse};
-use crate::plan::{Context, plan};
+use crate::plan::{Context, Turns, plan};
 use crate::store::{Store, StoreError, Unsynced, Warehouse};
 use crate::timemachine::collect::{collect, count_holds_once, rehearse};
 
@@ -53,10 +53,8 @@ pub struct Session {
     uncollected: usize,
     /// When the next backup may expire, as far as is known.
     next_due_ms: Option<i64>,
-    /// Before this instant nothing ends by its lifecycle; `None` where that has to be looked up.
-    next_end_ms: Cell<Option<i64>>,
-    /// The warehouse is known to count its holds.
-    is_counted: Cell<bool>,
+    /// Before this instant nothing ends by its lifecycle, unless lifecycles changed more often than so.
+    next_end: Cell<(u64, i64)>,
     /// Commits that are not known to be durable.
     unsynced: RefCell<Unsynced>,
 }
@@ -89,8 +87,7 @@ impl Session {
             now_ms: 0,
             uncollected: 0,
             next_due_ms: None,
-            next_end_ms: Cell::new(None),
-            is_counted: Cell::new(false),
+            next_end: Cell::new((0, i64::MIN)),
             unsynced: RefCell::default(),
         }
     }
@@ -123,6 +120,11 @@ impl Session {
             (Some(_), _) => error,
             (None, _) => error.in_statement(text),
         });
+        if let Some(store) = self.warehouse.opened()
+            && let Err(error) = store.remove_unread()
+        {
+            notes.push(error.to_string());
+        }
         if outcome.is_ok()
             && let Err(error) = self.collect_in_passing()
         {
@@ -141,50 +143,54 @@ impl Session {
         now_ms: i64,
         notes: &mut Vec<String>,
     ) -> Result<Outcome> {
-        let statement = parse(text)?;
-        if !self.identity.is_owner {
-            self.authority()?.authorise(&statement)?;
-        }
-        let statement = match self.run_own(statement)? {
+        let statement = match self.run_own(parse(text)?)? {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
         };
         let cx = self.context(shown, now_ms);
-        if !matches!(statement, Statement::Query(_)) {
-            cx.ensure_project()?;
-            if !self.is_counted.replace(true) {
-                count_holds_once(cx.store()?, now_ms)?;
-            }
+        let manner = Manner::of(&statement);
+        if manner != Manner::Bare || !self.identity.is_owner {
+            cx.enter()?;
+        }
+        cx.authority_of_user()?
+            .map_or(Ok(()), |authority| authority.authorise(&statement))?;
+        if manner != Manner::Bare {
+            self.prepare(&cx, manner)?;
             notes.extend(cx.store()?.take_notices());
         }
-        let is_query = match &statement {
-            Statement::Query(query) => {
-                if query.mentions("from") {
-                    self.next_end_ms
-                        .set(reclaim_due(&cx, self.next_end_ms.get())?);
-                }
-                true
-            }
-            _ => {
-                self.next_end_ms
-                    .set(reclaim_due(&cx, self.next_end_ms.get())?);
-                false
-            }
-        };
-        let changes_lifecycles = changes_lifecycles(&statement);
+        if manner != Manner::Changes {
+            cx.share()?;
+        }
+        cx.turns.runs_often.set(manner == Manner::RunsOften);
         let changes_retention = matches!(statement, Statement::SetProject(_));
         let outcome = plan(statement, &cx).and_then(|plan| execute(plan, &cx));
         notes.extend(cx.notes.take());
-        if changes_lifecycles {
-            self.next_end_ms.set(None);
-        }
-        self.uncollected += match (is_query, changes_retention) {
-            (true, _) => 0,
-            (false, false) => 1,
+        let changed = match (manner, changes_retention) {
+            (Manner::Bare | Manner::Looks, _) => 0,
+            (_, false) => 1,
             // What a shorter retention no longer covers goes at once.
-            (false, true) => COLLECT_AFTER,
+            (_, true) => COLLECT_AFTER,
         };
+        drop(cx);
+        self.uncollected += changed;
         outcome
+    }
+
+    /// What has to be done before a statement can look at the catalog.
+    fn prepare(&self, cx: &Context<'_>, manner: Manner) -> Result<()> {
+        cx.ensure_project()?;
+        let store = cx.store()?;
+        if manner != Manner::Looks {
+            count_holds_once(store, cx.now_ms)?;
+        }
+        let (seen, next_ms) = self.next_end.get();
+        if seen == store.lifecycle_changes() && cx.now_ms < next_ms {
+            return Ok(());
+        }
+        // What has come to the end of its lifecycle is dropped.
+        let next_ms = reclaim(cx)?.unwrap_or(i64::MAX);
+        self.next_end.set((store.lifecycle_changes(), next_ms));
+        Ok(())
     }
 
     fn context<'a>(&'a self, statement: &'a str, now_ms: i64) -> Context<'a> {
@@ -202,6 +208,7 @@ impl Session {
             memory_bytes: self.memory_bytes,
             notes: RefCell::default(),
             unsynced: &self.unsynced,
+            turns: Turns::default(),
         }
     }
 
@@ -219,6 +226,7 @@ impl Session {
             return Ok(());
         };
         self.uncollected = 0;
+        let _turn = store.exclude();
         self.next_due_ms = collect(store, self.now_ms, COLLECT_ROWS, &mut |_| {})?;
         Ok(())
     }
@@ -228,9 +236,8 @@ impl Session {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
         let cx = self.context("", now_ms);
-        cx.ensure_project()?;
-        self.next_end_ms
-            .set(Some(reclaim(&cx)?.unwrap_or(i64::MAX)));
+        cx.enter()?;
+        self.prepare(&cx, Manner::Changes)?;
         let store = self.warehouse.store()?;
         let mut rows = Vec::new();
         let mut visit = |row| rows.push(row);
@@ -239,19 +246,12 @@ impl Session {
         } else {
             collect(store, now_ms, usize::MAX, &mut visit)?;
         }
-        store.sync()?;
+        drop(cx);
+        self.sync()?;
         if !is_rehearsal {
             store.compact()?;
         }
         Ok(collected(rows))
-    }
-
-    fn authority(&self) -> Result<Authority<'_>> {
-        Ok(Authority {
-            catalog: Catalog::new(self.warehouse.store()?),
-            identity: &self.identity,
-            project: &self.project,
-        })
     }
 
     /// Goes on as the user of that name.
@@ -259,7 +259,9 @@ impl Session {
     /// # Errors
     /// The same whether there is no such user or the secret key is not his.
     pub fn log_in(&mut self, name: &str, secret: &str) -> Result<()> {
-        let catalog = Catalog::new(self.warehouse.store()?);
+        let store = self.warehouse.store()?;
+        let _turn = store.share();
+        let catalog = Catalog::new(store);
         let account = catalog.account(name)?.and_then(|account| account.secret);
         let is_known = match &account {
             Some(sealed) => Vault::beside(self.warehouse.dir()).matches(name, sealed, secret)?,
@@ -285,7 +287,17 @@ impl Session {
             }
             Statement::ShowSettings => self.settings.listing(),
             Statement::UseProject(name) => {
-                let catalog = Catalog::new(self.warehouse.store()?);
+                let store = self.warehouse.store()?;
+                let _turn = store.share();
+                let catalog = Catalog::new(store);
+                if !self.identity.is_owner {
+                    let authority = Authority {
+                        catalog,
+                        identity: &self.identity,
+                        project: &self.project,
+                    };
+                    authority.enter(&name.text)?;
+                }
                 if name.text != self.project && catalog.project(&name.text)?.is_none() {
                     return Err(Error::project_not_found(&name.text));
                 }
@@ -335,35 +347,62 @@ impl Session {
             let _ = self.collect();
         }
         drop(self.engine);
-        let closed = match Arc::try_unwrap(self.warehouse) {
-            Ok(warehouse) => warehouse.close(),
-            Err(shared) => shared.opened().map_or(Ok(()), |store| store.sync()),
-        };
-        synced.and(closed)
+        // Everybody's commits are durable by now, whoever is the last to leave.
+        let durable = self.warehouse.opened().map_or(Ok(()), |store| store.sync());
+        let closed = Arc::into_inner(self.warehouse).map_or(Ok(()), Warehouse::close);
+        synced.and(durable).and(closed)
     }
 }
 
-/// Whether a lifecycle may come of a statement that ends before the others.
-fn changes_lifecycles(statement: &Statement) -> bool {
-    match statement {
-        Statement::CreateTable(create) => create.lifecycle_days.is_some(),
-        Statement::CreateTableLike(like) => like.lifecycle_days.is_some(),
-        Statement::AlterTable(alter) => matches!(
-            alter.action,
-            AlterAction::SetLifecycle(_) | AlterAction::Lifecycle { .. }
-        ),
-        Statement::Restore(_) => true,
-        _ => false,
-    }
+/// How a statement goes about the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// It does not need it.
+    Bare,
+    /// It looks at it.
+    Looks,
+    /// It computes rows with the engine, once, and adds them.
+    RunsOnce,
+    /// The same, in several runs.
+    RunsOften,
+    /// It changes it without much work, or in ways that nothing may come between.
+    Changes,
 }
 
-/// Drops what has come to the end of its lifecycle, where `next_ms` says that something may have.
-fn reclaim_due(cx: &Context<'_>, next_ms: Option<i64>) -> Result<Option<i64>> {
-    if next_ms.is_some_and(|next_ms| cx.now_ms < next_ms) {
-        return Ok(next_ms);
+impl Manner {
+    fn of(statement: &Statement) -> Self {
+        let is_literal = |insert: &Insert| matches!(insert.source, Source::Literals { .. });
+        match statement {
+            Statement::Query(query) | Statement::Explain(query) => {
+                let words = ["from", "max_pt", "get_latest"];
+                match words.iter().any(|word| query.mentions(word)) {
+                    true => Self::Looks,
+                    false => Self::Bare,
+                }
+            }
+            Statement::ShowHistoryForTables
+            | Statement::ShowHistory(_)
+            | Statement::ShowRecycleBin { .. }
+            | Statement::ShowProject
+            | Statement::ShowTables { .. }
+            | Statement::ShowPartitions { .. }
+            | Statement::ShowViews { .. }
+            | Statement::ShowColumns(_)
+            | Statement::ShowCreateTable(_)
+            | Statement::ShowProperties(_)
+            | Statement::ShowFunctions { .. }
+            | Statement::Describe(_)
+            | Statement::DescribeFunction(_) => Self::Looks,
+            Statement::Insert(insert) if is_literal(insert) => Self::Changes,
+            Statement::Insert(_) | Statement::Load(_) => Self::RunsOnce,
+            Statement::CreateTable(create) if create.query.is_some() => Self::RunsOnce,
+            Statement::MultiInsert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::Merge(_) => Self::RunsOften,
+            _ => Self::Changes,
+        }
     }
-    cx.ensure_project()?;
-    Ok(Some(reclaim(cx)?.unwrap_or(i64::MAX)))
 }
 
 /// What became of a statement that might be the session's own.

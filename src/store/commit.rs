@@ -29,6 +29,8 @@ pub struct Batch<'a> {
     expected: Vec<(Key, Option<u32>)>,
     files: Vec<SegmentId>,
     doomed: Vec<SegmentId>,
+    /// How often commits had been lost when its statement began.
+    losses: Option<usize>,
     /// How many object ids had been made when it made its first, and how many it made.
     objects: Option<(u64, u64)>,
 }
@@ -65,6 +67,7 @@ impl<'a> Batch<'a> {
             expected: Vec::new(),
             files: Vec::new(),
             doomed: Vec::new(),
+            losses: None,
             objects: None,
         }
     }
@@ -115,6 +118,32 @@ impl<'a> Batch<'a> {
             expected = codec::stored_checksum(&stored);
         }
         self.expected.push((key, expected));
+    }
+
+    /// Makes the commit fail with a conflict if there is anything at `key` by then.
+    pub fn expect_absent(&mut self, key: Key) {
+        self.expected.push((key, None));
+    }
+
+    /// Makes the commit fail if anything was lost since `mark`, which its statement may have seen.
+    pub fn expect_no_loss(&mut self, mark: Committed) {
+        self.losses = Some(mark.losses);
+    }
+
+    pub(crate) fn losses(&self) -> Option<usize> {
+        self.losses
+    }
+
+    /// Finds out now whether the commit would fail with a conflict.
+    pub fn check(&self) -> Result<(), StoreError> {
+        for (key, expected) in &self.expected {
+            if self.store.checksum_at(key)? != *expected {
+                return Err(StoreError::Conflict {
+                    key: key.to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A writer of segments for this batch; give its result to [`Batch::finish_segments`].
@@ -175,10 +204,6 @@ impl<'a> Batch<'a> {
 
     pub(crate) fn objects(&self) -> Option<(u64, u64)> {
         self.objects
-    }
-
-    pub(crate) fn expected(&self) -> &[(Key, Option<u32>)] {
-        &self.expected
     }
 
     /// The changes, with the files now belonging to the commit.

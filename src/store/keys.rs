@@ -367,6 +367,11 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
+    /// Whether an encoded key lies in it.
+    pub(crate) fn holds(&self, key: &[u8]) -> bool {
+        *self.from <= *key && *key < *self.until
+    }
+
     fn prefix(prefix: Vec<u8>) -> Self {
         let mut until = prefix.clone();
         while let Some(last) = until.pop() {

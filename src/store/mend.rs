@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::error::{StoreError, io_error};
 use super::keys::Key;
@@ -11,6 +12,9 @@ use super::log::Log;
 use super::seam::exists;
 use super::{Counters, Store, Writer, base, codec, recovery};
 use crate::ids::CommitNumber;
+
+const READERS_TRIES: u32 = 500;
+const READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// What is to be mended.
 #[derive(Debug, Default)]
@@ -66,7 +70,9 @@ impl Store {
         self.losses().push(writer.durable.commit);
         self.overlay_mut().pending.clear();
         writer.doomed.clear();
-        self.discard_files(&std::mem::take(&mut writer.files));
+        // Another session may have seen them already.
+        self.give_up(std::mem::take(&mut writer.files));
+        self.lifecycle_changes.fetch_add(1, Ordering::Relaxed);
         let key = Key::Counters.encode();
         let counters = self.value(&key).ok().flatten();
         let counters = counters.and_then(|bytes| codec::decode::<Counters>(&key, &bytes).ok());
@@ -87,13 +93,27 @@ impl Store {
 
     /// Opens the index anew, or builds it anew, up to the last durable commit.
     pub(super) fn reopen_index(&self, writer: &mut Writer) -> Result<(), StoreError> {
-        // The engine lets go of its folder when the last reader is done with it.
-        drop(
-            self.index
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        // Readers wait meanwhile, and the engine lets go of its folder when the last of them is done with it.
+        let mut held = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..READERS_TRIES {
+            if held
+                .as_ref()
+                .is_none_or(|index| Arc::strong_count(index) == 1)
+            {
+                break;
+            }
+            std::thread::sleep(READERS_PAUSE);
+        }
+        if held
+            .as_ref()
+            .is_some_and(|index| Arc::strong_count(index) > 1)
+        {
+            return Err(StoreError::Index {
+                action: "be mended",
+                reason: "somebody is reading it".into(),
+            });
+        }
+        drop(held.take());
         let mut log = Log::open(&self.seam.disk, &self.dir.join("log"), writer.log.base())?;
         let mut notices = Vec::new();
         let index = recovery::attach_index(
@@ -104,7 +124,8 @@ impl Store {
             &mut notices,
         )?;
         notices.into_iter().for_each(|notice| self.note(notice));
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(index));
+        *held = Some(Arc::new(index));
+        drop(held);
         self.overlay_mut().durable.clear();
         writer.applied = writer.durable;
         writer.dirty = true;

@@ -30,6 +30,7 @@ pub mod seam;
 mod segment;
 mod sled;
 mod snapshot;
+mod turn;
 mod warehouse;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use segment::{
     physical_name,
 };
 pub use snapshot::{Holds, Piece, Snapshot};
+pub use turn::{Reading, Turn};
 pub use warehouse::Warehouse;
 
 use crate::ids::{CommitNumber, NodeId, SegmentId};
@@ -67,6 +69,7 @@ use lock::LockMarker;
 use log::{Frame, Log, Place};
 use mend::Wounds;
 use seam::exists;
+use turn::Readers;
 
 /// So many durable changes are applied to the index at the latest.
 const APPLY_CHANGES: usize = 4000;
@@ -97,6 +100,9 @@ pub struct Store {
     segments: AtomicU64,
     nodes: AtomicU64,
     objects_made: AtomicU64,
+    turn: RwLock<()>,
+    readers: Mutex<Readers>,
+    lifecycle_changes: AtomicU64,
     /// For each time that commits were lost, the last one that was durable then.
     losses: Mutex<Vec<CommitNumber>>,
     /// Data files were removed, and nobody synced their folder.
@@ -203,6 +209,9 @@ impl Store {
             segments: AtomicU64::new(counters.segments),
             nodes: AtomicU64::new(counters.nodes),
             objects_made: AtomicU64::new(counters.objects),
+            turn: RwLock::default(),
+            readers: Mutex::default(),
+            lifecycle_changes: AtomicU64::new(0),
             losses: Mutex::default(),
             is_unlinked: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
@@ -266,8 +275,9 @@ impl Store {
 
     /// Brings the index up to everything that was committed.
     fn settle(&self) -> Result<(), StoreError> {
-        self.sync()?;
-        self.apply(&mut self.lock_writer())
+        let mut writer = self.lock_writer();
+        self.sync_as(&mut writer)?;
+        self.apply(&mut writer)
     }
 
     /// Visits the keys of a range, once the index has everything.
@@ -300,13 +310,13 @@ impl Store {
     pub fn commit(&self, mut batch: Batch<'_>, info: CommitInfo) -> Result<Committed, StoreError> {
         let mut writer = self.lock_writer();
         self.mend(&mut writer)?;
-        for (key, expected) in batch.expected() {
-            if self.checksum_at(key)? != *expected {
-                return Err(StoreError::Conflict {
-                    key: key.to_string(),
-                });
-            }
+        if batch
+            .losses()
+            .is_some_and(|seen| seen != self.losses().len())
+        {
+            return Err(StoreError::Lost);
         }
+        batch.check()?;
         let objects = match batch.objects() {
             None => self.objects_made(),
             Some((before, count)) if before == self.objects_made() => before + count,
@@ -323,6 +333,10 @@ impl Store {
         };
         batch.put(&Key::Counters, &counters);
         let changes = batch.take_changes();
+        let lifecycles = KeyRange::lifecycles();
+        if changes.iter().any(|change| lifecycles.holds(&change.key)) {
+            self.lifecycle_changes.fetch_add(1, Ordering::Relaxed);
+        }
         let frame = Frame {
             committed_ms: info.committed_ms,
             user: info.user,
@@ -352,15 +366,22 @@ impl Store {
     /// What the disk said. Commits that were not durable are lost then, wholly; the next commit or sync mends what
     /// the failure left behind.
     pub fn sync(&self) -> Result<(), StoreError> {
-        let mut writer = self.lock_writer();
-        self.mend(&mut writer)?;
+        self.sync_as(&mut self.lock_writer())?;
+        if let Err(error) = self.remove_unread() {
+            self.note(format!("{error}; it is tried again at the next start"));
+        }
+        Ok(())
+    }
+
+    fn sync_as(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        self.mend(writer)?;
         if self.overlay().pending.is_empty() {
             return Ok(());
         }
         if let Err(error) = writer.sync() {
-            self.lose_pending(&mut writer);
+            self.lose_pending(writer);
             // Where it cannot be mended now, it is tried again with the next statement.
-            let _ = self.mend(&mut writer);
+            let _ = self.mend(writer);
             return Err(error);
         }
         writer.files.clear();
@@ -371,16 +392,12 @@ impl Store {
             overlay.durable.len() >= APPLY_CHANGES || writer.unapplied_bytes() >= APPLY_BYTES
         };
         if (is_due || !writer.doomed.is_empty())
-            && let Err(error) = self.apply(&mut writer)
+            && let Err(error) = self.apply(writer)
         {
             self.note(error.to_string());
         }
-        let doomed = std::mem::take(&mut writer.doomed);
-        drop(writer);
-        if !doomed.is_empty()
-            && let Err(error) = self.delete_files(&doomed)
-        {
-            self.note(format!("{error}; it is tried again at the next start"));
+        if !writer.doomed.is_empty() {
+            self.give_up(std::mem::take(&mut writer.doomed));
         }
         Ok(())
     }
@@ -391,15 +408,17 @@ impl Store {
     /// The same, and `Lost` where one of its commits was lost with a group that another session tried to make
     /// durable.
     pub fn sync_commits(&self, unsynced: Unsynced) -> Result<(), StoreError> {
-        self.sync()?;
+        let synced = self.sync();
+        let durable = self.lock_writer().durable.commit;
         let losses = self.losses();
-        let is_lost = |commit: &Committed| {
-            let durable = losses.get(commit.losses);
-            durable.is_some_and(|durable| commit.number > *durable)
+        let is_durable = |commit: &Committed| {
+            let durable = losses.get(commit.losses).copied().unwrap_or(durable);
+            commit.number <= durable
         };
-        match unsynced.commits().iter().any(is_lost) {
-            true => Err(StoreError::Lost),
-            false => Ok(()),
+        match synced {
+            _ if unsynced.commits().iter().all(is_durable) => Ok(()),
+            Ok(()) => Err(StoreError::Lost),
+            Err(error) => Err(error),
         }
     }
 
@@ -420,7 +439,7 @@ impl Store {
                 })
                 .collect()
         };
-        if changes.is_empty() || !self.overlay().pending.is_empty() {
+        if changes.is_empty() {
             return Ok(());
         }
         let position = recovery::position(writer.log.base(), writer.durable);

@@ -267,11 +267,7 @@ impl Index for SledIndex {
     }
 
     fn applied(&self) -> Result<Option<Applied>, StoreError> {
-        match self
-            .meta
-            .get(APPLIED_KEY)
-            .map_err(|e| failure("read", &e))?
-        {
+        match guarded("read", || self.meta.get(APPLIED_KEY))? {
             Some(value) => codec::decode(APPLIED_KEY, &value).map(Some),
             None => Ok(None),
         }

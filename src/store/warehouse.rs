@@ -3,7 +3,7 @@
 //! A statement that touches no table costs the lock and one small file, whatever the warehouse holds.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::error::{StoreError, io_error};
@@ -29,6 +29,8 @@ pub struct Warehouse {
     seam: Arc<Seam>,
     lock: WarehouseLock,
     store: OnceLock<Arc<Store>>,
+    /// Held while it is being opened.
+    opening: Mutex<()>,
 }
 
 impl Warehouse {
@@ -52,6 +54,7 @@ impl Warehouse {
             seam: Arc::new(seam),
             lock,
             store: OnceLock::new(),
+            opening: Mutex::default(),
         })
     }
 
@@ -62,6 +65,10 @@ impl Warehouse {
 
     /// The store inside: verified and recovered when this is first called.
     pub fn store(&self) -> Result<&Arc<Store>, StoreError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = self.store.get() {
             return Ok(store);
         }

@@ -60,7 +60,7 @@ fn run_programs(cases: u32) {
 
 /// The real files, without waiting for the disk.
 #[derive(Debug)]
-struct Unsynced;
+pub struct Unsynced;
 
 struct UnsyncedFile(Box<dyn DiskFile>);
 
