@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{NaiveDateTime, TimeZone};
+use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// Source of a statement's time and of new object ids.
@@ -93,6 +93,12 @@ impl Clock for ControlledClock {
         self.next_ms.fetch_add(millis, Ordering::Relaxed);
         true
     }
+}
+
+/// What a clock in `zone` shows at an instant; `None` where that is beyond what can be written down.
+pub fn local_time(utc: DateTime<Utc>, zone: Tz) -> Option<NaiveDateTime> {
+    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix();
+    utc.naive_utc().checked_add_offset(offset)
 }
 
 /// Reads a span such as `25h`, `90m`, `10s` or `3d`, in milliseconds.

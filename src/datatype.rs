@@ -1,8 +1,9 @@
 //! The column types of MaxCompute (type system 2.0).
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
 
@@ -31,13 +32,64 @@ pub enum DataType {
     Binary,
     /// A local time in nanoseconds, without a zone.
     TimestampNtz,
-    Array(Box<DataType>),
-    Map(Box<DataType>, Box<DataType>),
+    Array(#[serde(deserialize_with = "bounded")] Box<DataType>),
+    Map(
+        #[serde(deserialize_with = "bounded")] Box<DataType>,
+        #[serde(deserialize_with = "bounded")] Box<DataType>,
+    ),
     /// Fields by name, in order.
-    Struct(Vec<(String, DataType)>),
+    Struct(#[serde(deserialize_with = "bounded")] Vec<(String, DataType)>),
+}
+
+/// Types in stored bytes nest no deeper.
+const NESTING_MAX: usize = 32;
+/// A type that is typed, or comes of a query, nests no deeper.
+pub const TYPE_NESTING_MAX: usize = 20;
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Reads what may hold others of its kind, down to a bound: bytes that nest deeper would end the process.
+pub fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    let depth = DEPTH.get();
+    if depth >= NESTING_MAX {
+        return Err(serde::de::Error::custom("it is nested too deeply"));
+    }
+    DEPTH.set(depth + 1);
+    let read = T::deserialize(from);
+    DEPTH.set(depth);
+    read
 }
 
 impl DataType {
+    /// How many types it has inside one another.
+    pub fn nesting(&self) -> usize {
+        match self {
+            Self::Array(item) => 1 + item.nesting(),
+            Self::Map(key, value) => 1 + key.nesting().max(value.nesting()),
+            Self::Struct(fields) => {
+                1 + fields
+                    .iter()
+                    .map(|(_, field)| field.nesting())
+                    .max()
+                    .unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether there can be such a type.
+    pub fn is_possible(&self) -> bool {
+        match self {
+            Self::Decimal(precision, scale) => (1..=38).contains(precision) && scale <= precision,
+            Self::Array(item) => item.is_possible(),
+            Self::Map(key, value) => key.is_possible() && value.is_possible(),
+            Self::Struct(fields) => fields.iter().all(|(_, field)| field.is_possible()),
+            _ => true,
+        }
+    }
+
     /// Builds a type from its name and arguments, or says why there is no such type.
     pub fn from_parts(name: &str, arguments: &[u64]) -> Result<Self, Error> {
         let wrong = |detail: &str| Err(Error::semantic(detail));

@@ -17,6 +17,9 @@ impl Lsn {
     /// The LSN of the row that creates a table.
     pub const FIRST: Lsn = Lsn(1);
 
+    /// No table comes so far.
+    pub const MAX: Lsn = Lsn(1 << 62);
+
     /// Returns the LSN that follows this one.
     pub fn next(self) -> Lsn {
         Lsn(self.0 + 1)
@@ -38,8 +41,8 @@ impl FromStr for Lsn {
             return Err(());
         }
         match text.parse::<u64>() {
-            Ok(0) | Err(_) => Err(()),
-            Ok(n) => Ok(Lsn(n)),
+            Ok(n) if n > 0 && Lsn(n) <= Lsn::MAX => Ok(Lsn(n)),
+            _ => Err(()),
         }
     }
 }
@@ -116,7 +119,7 @@ pub struct CommitNumber(pub u64);
 impl CommitNumber {
     /// Returns the number of the commit that follows.
     pub fn next(self) -> CommitNumber {
-        CommitNumber(self.0 + 1)
+        CommitNumber(self.0.saturating_add(1))
     }
 }
 

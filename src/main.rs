@@ -8,10 +8,20 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match odpsh::cli::run() {
+    let thread = std::thread::Builder::new().stack_size(odpsh::engine::STACK_BYTES);
+    let run = || match odpsh::cli::run() {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("FAILED: {error:#}");
+            ExitCode::from(1)
+        }
+    };
+    match thread.spawn(run).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        // It has said why.
+        Ok(Err(_)) => ExitCode::from(101),
+        Err(error) => {
+            eprintln!("FAILED: cannot start: {error}");
             ExitCode::from(1)
         }
     }

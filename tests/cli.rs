@@ -150,7 +150,28 @@ fn hostile_input_gets_one_clear_error_and_changes_nothing() {
     );
     one_error(
         format!("select {} 1;", "- ".repeat(20_000)).as_bytes(),
+        "arithmetic operators",
+    );
+    one_error(
+        format!("select 1=1{};", " or 1=1".repeat(20_000)).as_bytes(),
+        "1000 others, in a row",
+    );
+    one_error(
+        format!("select 1{};", " union all select 1".repeat(20_000)).as_bytes(),
+        "at most 256 branches",
+    );
+    one_error(
+        format!(
+            "create table d as select {}1{};",
+            "array(".repeat(40),
+            ")".repeat(40)
+        )
+        .as_bytes(),
         "nested too deeply",
+    );
+    one_error(
+        b"set odps.sql.timezone=Asia/Shanghai; select from_unixtime(8210266876799);",
+        "out of range",
     );
     one_error(
         format!("insert into t values ('{}');", "x".repeat(50 << 20)).as_bytes(),

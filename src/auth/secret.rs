@@ -69,12 +69,15 @@ impl Vault {
     }
 
     fn read(&self) -> Result<Option<[u8; KEY_BYTES]>> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
+        let mode = match fs::metadata(&self.path) {
+            Ok(mode) => mode,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failed(&error.to_string())),
         };
-        let mode = fs::metadata(&self.path).map_err(|error| self.failed(&error.to_string()))?;
+        if !mode.is_file() || mode.len() != KEY_BYTES as u64 {
+            return Err(self.failed("it is damaged"));
+        }
+        let bytes = fs::read(&self.path).map_err(|error| self.failed(&error.to_string()))?;
         if mode.permissions().mode() & 0o077 != 0 {
             return Err(self.failed("others may read it; its mode has to be 0600"));
         }

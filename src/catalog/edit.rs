@@ -477,6 +477,11 @@ impl<'a> TableEdit<'a> {
     }
 }
 
+/// Whether a table is to be found under `key`.
+pub fn is_listed(id: TableId, table: &Table, key: &Key) -> bool {
+    listings(id, table).contains(key)
+}
+
 /// The keys under which the collector finds a table.
 fn listings(id: TableId, table: &Table) -> Vec<Key> {
     let due = table.due_at_ms.map(|at_ms| Key::Due {

@@ -17,9 +17,9 @@ pub use access::{
 pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
-    Column, Derived, DroppedName, Due, Gone, HoldsCounted, Lifecycle, LivePartition, ObjectVersion,
-    Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, Version, View,
-    parse_retention,
+    COLUMNS_MAX, Column, Derived, DroppedName, Due, Gone, HoldsCounted, Lifecycle, LivePartition,
+    ObjectVersion, Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, Version,
+    View, parse_retention,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};

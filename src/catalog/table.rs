@@ -1,13 +1,13 @@
 //! Tables, their schemas, partitions and versions, as they are recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
-use crate::store::{Record, Snapshot, decode_payload};
+use crate::store::{Key, Record, Snapshot, decode_payload};
 
 /// The property of projects, and of tables, that holds how many days backups are kept.
 pub const RETENTION_KEY: &str = "odps.timemachine.retention.days";
@@ -99,6 +99,32 @@ pub struct Table {
 impl Record for Table {
     const KIND: u8 = 0x30;
     const VERSION: u16 = 3;
+
+    fn flaw(&self, _: &[u8]) -> Option<&'static str> {
+        let numbers = [self.head, self.collected];
+        let times = [
+            Some(self.created_at_ms),
+            Some(self.ddl_at_ms),
+            Some(self.modified_at_ms),
+            Some(self.last_row_at_ms),
+            Some(self.horizon_ms),
+            self.dropped_at_ms,
+            self.due_at_ms,
+            self.ends_at_ms,
+        ];
+        if self.last_lsn > Lsn::MAX || numbers.iter().any(|lsn| *lsn > self.last_lsn) {
+            Some("an LSN in it cannot be")
+        } else if !times.into_iter().flatten().all(is_time) {
+            Some("a time in it cannot be")
+        } else if self
+            .lifecycle_days
+            .is_some_and(|days| days == 0 || days > LIFECYCLE_DAYS_MAX)
+        {
+            Some("its lifecycle cannot be")
+        } else {
+            None
+        }
+    }
 
     fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
         let old: TableV2 = match version {
@@ -264,6 +290,10 @@ impl Record for Schema {
     const KIND: u8 = 0x31;
     const VERSION: u16 = 2;
 
+    fn flaw(&self, _: &[u8]) -> Option<&'static str> {
+        flaw_of(self.all_columns())
+    }
+
     fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
         let old: SchemaV1 = decode_payload(payload).filter(|_| version == 1)?;
         let column = |old: ColumnV1| Column {
@@ -311,6 +341,37 @@ pub struct View {
 impl Record for View {
     const KIND: u8 = 0x22;
     const VERSION: u16 = 1;
+
+    fn flaw(&self, _: &[u8]) -> Option<&'static str> {
+        flaw_of(self.columns.iter())
+    }
+}
+
+/// No table has more columns.
+pub const COLUMNS_MAX: usize = 1200;
+/// No table has more levels of partitions.
+pub const LEVELS_MAX: usize = 6;
+/// No lifecycle is longer, in days.
+pub const LIFECYCLE_DAYS_MAX: u32 = 37_231;
+
+/// Whether an instant, in milliseconds, can be written down in every zone.
+fn is_time(at_ms: i64) -> bool {
+    const YEAR_100_000_MS: i64 = 3_093_527_980_800_000;
+    (-YEAR_100_000_MS..=YEAR_100_000_MS).contains(&at_ms)
+}
+
+/// What is wrong with the columns of a table or view.
+fn flaw_of<'c>(columns: impl Iterator<Item = &'c Column>) -> Option<&'static str> {
+    let mut ids = BTreeSet::new();
+    for column in columns {
+        if !ids.insert(column.id) || ids.len() > COLUMNS_MAX || column.id > u32::MAX / 2 {
+            return Some("its columns cannot be");
+        }
+        if !column.data_type.is_possible() {
+            return Some("a type in it cannot be");
+        }
+    }
+    None
 }
 
 /// A column with its permanent id.
@@ -376,6 +437,23 @@ impl Record for Partition {
     const KIND: u8 = 0x41;
     const VERSION: u16 = 2;
 
+    fn flaw(&self, _: &[u8]) -> Option<&'static str> {
+        let times = [
+            Some(self.created_at_ms),
+            Some(self.modified_at_ms),
+            self.dropped_at_ms,
+        ];
+        if self.values.is_empty() || self.values.len() > LEVELS_MAX {
+            Some("it has no values, or too many")
+        } else if self.first > self.head || self.head > Lsn::MAX {
+            Some("an LSN in it cannot be")
+        } else if !times.into_iter().flatten().all(is_time) {
+            Some("a time in it cannot be")
+        } else {
+            None
+        }
+    }
+
     fn from_older(version: u16, payload: &[u8]) -> Option<Self> {
         let old: PartitionV1 = decode_payload(payload).filter(|_| version == 1)?;
         Some(Self {
@@ -426,6 +504,20 @@ pub struct Version {
 impl Record for Version {
     const KIND: u8 = 0x50;
     const VERSION: u16 = 1;
+
+    fn flaw(&self, key: &[u8]) -> Option<&'static str> {
+        let own = match Key::decode(key) {
+            Some(Key::Version { lsn, .. }) => lsn,
+            _ => return Some("it is no version"),
+        };
+        if self.previous.is_some_and(|previous| previous >= own) || own > Lsn::MAX {
+            Some("an LSN in it cannot be")
+        } else if !is_time(self.committed_at_ms) {
+            Some("a time in it cannot be")
+        } else {
+            self.content.as_ref().and_then(Snapshot::flaw)
+        }
+    }
 }
 
 /// A version somewhere in the warehouse.

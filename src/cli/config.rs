@@ -1,7 +1,11 @@
 //! The file of `--config`: lines of `key=value`, as the original client has them.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+
+/// No such file is longer.
+const BYTES_MAX: u64 = 64 << 10;
 
 /// What of such a file means something here.
 #[derive(Default)]
@@ -14,7 +18,13 @@ pub(super) struct Config {
 impl Config {
     /// Reads a file; other keys than ours are those of the original and have no effect.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        let mut text = String::new();
+        let read = file.take(BYTES_MAX + 1).read_to_string(&mut text);
+        let read = read.map_err(|error| error.to_string())?;
+        if read as u64 > BYTES_MAX {
+            return Err(format!("it is longer than {BYTES_MAX} bytes"));
+        }
         let mut config = Self::default();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {

@@ -18,6 +18,7 @@ use datafusion::arrow::datatypes::{
 
 use super::text::text;
 use super::types::{arrow_type_name, column_type, session_type};
+use crate::clock::local_time;
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
 
@@ -438,11 +439,10 @@ pub(super) fn local_times(
             }
             _ => return None,
         };
-        Some(if has_zone {
-            utc.with_timezone(&zone).naive_local()
-        } else {
-            utc.naive_utc()
-        })
+        match has_zone {
+            true => local_time(utc, zone),
+            false => Some(utc.naive_utc()),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -57,6 +57,10 @@ use crate::store::Store;
 use cast::Casting;
 
 const CATALOG: &str = "odpsh";
+/// The tree of a query is walked by recursion. Only what is used of a stack takes memory.
+pub const STACK_BYTES: usize = 256 << 20;
+/// A view reads at most so many tables: one that reads another twice doubles them.
+const VIEW_TABLES_MAX: usize = 1000;
 /// Deepest nesting of views.
 const VIEWS_MAX: usize = 32;
 
@@ -313,7 +317,8 @@ impl Engine {
             return Ok(runtime.handle().clone());
         }
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let started = start(builder.thread_name("odpsh-query"))?;
+        builder.thread_name("odpsh-query");
+        let started = start(builder.thread_stack_size(STACK_BYTES))?;
         Ok(runtime.insert(started).handle().clone())
     }
 
@@ -630,6 +635,20 @@ impl Preparing<'_> {
         let plan = futures::executor::block_on(state.statement_to_plan(statement))
             .and_then(|plan| typing::typed(plan, casting))
             .map_err(failed)?;
+        let mut tables = 0;
+        plan.apply_with_subqueries(|node| {
+            tables += usize::from(matches!(node, LogicalPlan::TableScan(_)));
+            Ok(match tables > VIEW_TABLES_MAX {
+                true => TreeNodeRecursion::Stop,
+                false => TreeNodeRecursion::Continue,
+            })
+        })
+        .map_err(failed)?;
+        if tables > VIEW_TABLES_MAX {
+            return Err(Error::semantic(format!(
+                "it reads more than {VIEW_TABLES_MAX} tables"
+            )));
+        }
         let fields = plan.schema().fields().iter().enumerate();
         let names: Vec<String> = fields
             .map(|(position, field)| match view.columns.get(position) {

@@ -248,7 +248,14 @@ impl SnapshotTable {
         let mut segments = Segments::new();
         for segment in self.snapshot(part)?.segments(&self.store)? {
             if is_read(&segment.id) {
-                let record = self.store.require(&Key::Segment(segment.id))?;
+                let record: SegmentRecord = self.store.require(&Key::Segment(segment.id))?;
+                if record.row_count != segment.row_count {
+                    return Err(StoreError::CorruptSegment {
+                        id: segment.id,
+                        owner: format!("table {}, LSN {}", self.name, part.lsn),
+                        reason: "it does not have the rows its version says".into(),
+                    });
+                }
                 segments.push((segment.id, record));
             }
         }

@@ -12,6 +12,8 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::util::display::array_value_to_string;
 use serde_json::Value;
 
+use crate::clock::local_time;
+
 /// The text of one value; `None` for NULL.
 pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
     if array.is_null(row) || array.data_type() == &DataType::Null {
@@ -162,8 +164,11 @@ fn timestamp(array: &ArrayRef, row: usize, unit: TimeUnit, zone: Option<&str>) -
         return "out of range".to_owned();
     };
     let local = match zone.and_then(|zone| zone.parse::<Tz>().ok()) {
-        Some(zone) => instant.with_timezone(&zone).naive_local(),
-        None => instant.naive_utc(),
+        Some(zone) => local_time(instant, zone),
+        None => Some(instant.naive_utc()),
+    };
+    let Some(local) = local else {
+        return "out of range".to_owned();
     };
     let seconds = local.format("%Y-%m-%d %H:%M:%S").to_string();
     let nanos = instant.timestamp_subsec_nanos();

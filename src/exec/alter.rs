@@ -12,7 +12,9 @@ use crate::ast::{
     AlterAction, ColumnChange, ColumnDefinition, ColumnPlace, Name, PartitionFilter, PartitionSpec,
 };
 use crate::catalog::edit::{Author, NewRow, TableEdit};
-use crate::catalog::{Column, Operation, Partition, RETENTION_KEY, Schema, Table, parse_retention};
+use crate::catalog::{
+    COLUMNS_MAX, Column, Operation, Partition, RETENTION_KEY, Schema, Table, parse_retention,
+};
 use crate::datatype::DataType;
 use crate::engine::values::check_default;
 use crate::error::{Error, Result};
@@ -22,7 +24,6 @@ use crate::store::{Batch, Key, Piece, SegmentRef, Snapshot};
 use crate::timemachine::changed_table_retention;
 use crate::timemachine::collect::Collector;
 
-const COLUMNS_MAX: usize = 1200;
 const MERGED_MAX: usize = 4000;
 
 pub(super) fn alter_table(

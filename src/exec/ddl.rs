@@ -7,7 +7,8 @@ use super::content::{Content, put};
 use super::purge::collect_now;
 use super::{Outcome, query};
 use crate::catalog::edit::{NewRow, TableEdit};
-use crate::catalog::{Column, Operation, Origin, Partition, Schema, Table};
+use crate::catalog::{COLUMNS_MAX, Column, Operation, Origin, Partition, Schema, Table};
+use crate::datatype::TYPE_NESTING_MAX;
 use crate::engine::types::{arrow_type_name, column_type};
 use crate::engine::values::{check_default, stored_rows};
 use crate::error::{Error, Result};
@@ -62,6 +63,9 @@ fn new_table(cx: &Context<'_>, new: &NewTable) -> Table {
     }
 }
 
+/// No name of a column is longer, in bytes.
+const NAME_MAX: usize = 128;
+
 /// The columns of a query's result as those of a table.
 pub(super) fn queried_schema(result: &datafusion::arrow::datatypes::SchemaRef) -> Result<Schema> {
     let mut columns: Vec<Column> = Vec::new();
@@ -78,6 +82,16 @@ pub(super) fn queried_schema(result: &datafusion::arrow::datatypes::SchemaRef) -
                 "column {name} cannot be of type {given}"
             )));
         };
+        if data_type.nesting() > TYPE_NESTING_MAX {
+            return Err(Error::semantic(format!(
+                "the type of column {name} is nested too deeply"
+            )));
+        }
+        if name.len() > NAME_MAX {
+            return Err(Error::semantic(format!(
+                "a column name is longer than {NAME_MAX} bytes"
+            )));
+        }
         columns.push(Column {
             id: position as u32 + 1,
             name,
@@ -86,6 +100,11 @@ pub(super) fn queried_schema(result: &datafusion::arrow::datatypes::SchemaRef) -
             comment: None,
             default: None,
         });
+    }
+    if columns.len() > COLUMNS_MAX {
+        return Err(Error::semantic(format!(
+            "a table has at most {COLUMNS_MAX} columns"
+        )));
     }
     Ok(Schema {
         columns,

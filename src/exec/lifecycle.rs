@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use crate::catalog::Lifecycle;
-use crate::catalog::edit::{Author, TableEdit};
+use crate::catalog::edit::{Author, TableEdit, is_listed};
 use crate::catalog::{Partition, Table};
 use crate::error::Result;
 use crate::ids::{PartitionId, TableId};
@@ -20,31 +20,36 @@ const DAY_MS: i64 = 86_400_000;
 pub fn reclaim(cx: &Context<'_>) -> Result<Option<i64>> {
     loop {
         let mut next = None;
-        let mut due: Option<TableId> = None;
+        let mut due: Option<(Key, TableId)> = None;
         cx.store()?.scan(
             &KeyRange::lifecycles(),
             Order::Ascending,
             |key, _: Lifecycle| {
                 if let Key::Lifecycle { at_ms, table } = key {
-                    let at_ms = at_ms as i64;
-                    match at_ms <= cx.now_ms {
-                        true => due = Some(table),
-                        false => next = Some(at_ms),
+                    match at_ms <= cx.now_ms.max(0) as u64 {
+                        true => due = Some((key, table)),
+                        false => next = Some(i64::try_from(at_ms).unwrap_or(i64::MAX)),
                     }
                 }
                 Ok(ControlFlow::Break(()))
             },
         )?;
         match due {
-            Some(table) => reclaim_table(cx, table)?,
+            Some((key, table)) => reclaim_table(cx, key, table)?,
             None => return Ok(next),
         }
     }
 }
 
-fn reclaim_table(cx: &Context<'_>, id: TableId) -> Result<()> {
+fn reclaim_table(cx: &Context<'_>, listed: Key, id: TableId) -> Result<()> {
     let catalog = cx.catalog()?;
-    let table = catalog.require_table(id)?;
+    let known = catalog.table(id)?;
+    let Some(table) = known.filter(|table| is_listed(id, table, &listed)) else {
+        // Nothing of ours puts such a listing; left where it is it would come again and again.
+        let mut batch = cx.store()?.begin();
+        batch.remove(&listed);
+        return cx.commit(batch, &cx.author());
+    };
     let days = i64::from(table.lifecycle_days.unwrap_or_default());
     // A lifecycle that was set or enabled later than that ends things from then on.
     let since_ms = table.ends_at_ms.unwrap_or_default();

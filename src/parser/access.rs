@@ -6,7 +6,7 @@ use nom::combinator::{cut, opt};
 use nom::multi::separated_list1;
 use nom::sequence::preceded;
 
-use super::common::{flag, keyword, keywords, name, object_name, string, symbol};
+use super::common::{comment_text, flag, keyword, keywords, name, object_name, string, symbol};
 use super::lexer::tokenize;
 use super::token::{Parsed, TokenKind, Tokens};
 use crate::ast::{Access, At, Grant, Name, Principal, Secret, Securable, Statement};
@@ -105,7 +105,7 @@ fn add_user(input: Tokens<'_>) -> Parsed<'_, Access> {
     let (rest, ()) = keywords(&["ADD", "USER"])(input)?;
     rest.enter("ADD USER");
     let with = preceded(keywords(&["WITH", "SECRET"]), cut(secret));
-    let comment = preceded(keyword("COMMENT"), cut(string));
+    let comment = comment_text;
     let (rest, (user, secret, comment)) = (cut(user_name), opt(with), opt(comment)).parse(rest)?;
     let add = Access::AddUser {
         user,

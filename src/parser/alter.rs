@@ -7,8 +7,8 @@ use nom::multi::{many1, separated_list1};
 use nom::sequence::preceded;
 
 use super::common::{
-    flag, fragment, keyword, keywords, name, object_name, parenthesized, partition_spec, property,
-    string, symbol,
+    comment_text, flag, fragment, keyword, keywords, name, object_name, parenthesized,
+    partition_spec, property, string, symbol,
 };
 use super::ddl::{column, column_name, data_type, lifecycle, nullability};
 use super::token::{Parsed, TokenKind, Tokens};
@@ -73,7 +73,7 @@ fn rename_column(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
 
 fn set(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     let action = alt((
-        preceded(keyword("COMMENT"), cut(string)).map(AlterAction::SetComment),
+        comment_text.map(AlterAction::SetComment),
         preceded(keyword("LIFECYCLE"), cut(lifecycle)).map(AlterAction::SetLifecycle),
         preceded(keyword("TBLPROPERTIES"), cut(parenthesized(property)))
             .map(AlterAction::SetProperties),
@@ -163,19 +163,14 @@ fn change_column(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     let (rest, _) = (keyword("CHANGE"), opt(keyword("COLUMN"))).parse(input)?;
     let (rest, column) = name(rest)?;
     let renamed = preceded(keywords(&["RENAME", "TO"]), cut(column_name));
-    let full = (
-        column_name,
-        data_type,
-        opt(preceded(keyword("COMMENT"), cut(string))),
-        opt(place),
-    );
+    let full = (column_name, data_type, opt(comment_text), opt(place));
     let base = change(column);
     let (rest, change) = alt((
         renamed.map(|new_name| ColumnChange {
             new_name: Some(new_name),
             ..base.clone()
         }),
-        preceded(keyword("COMMENT"), cut(string)).map(|comment| ColumnChange {
+        comment_text.map(|comment| ColumnChange {
             comment: Some(comment),
             ..base.clone()
         }),

@@ -112,6 +112,7 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
 }
 
 const OBJECT_NAME_MAX: usize = 128;
+const COMMENT_MAX: usize = 1024;
 
 /// `[project.]name`, each part of letters, digits and `_`, at most 128 bytes.
 pub(super) fn object_name(input: Tokens<'_>) -> Parsed<'_, ObjectName> {
@@ -141,6 +142,17 @@ pub(super) fn object_name(input: Tokens<'_>) -> Parsed<'_, ObjectName> {
         }
     }
     Ok((rest, object))
+}
+
+/// `COMMENT '…'`, at most [`COMMENT_MAX`] bytes.
+pub(super) fn comment_text(input: Tokens<'_>) -> Parsed<'_, String> {
+    let (rest, text) = preceded(keyword("COMMENT"), cut(string)).parse(input)?;
+    match text.len() > COMMENT_MAX {
+        true => input.fatal(Error::semantic(format!(
+            "the comment is longer than {COMMENT_MAX} bytes"
+        ))),
+        false => Ok((rest, text)),
+    }
 }
 
 /// Why a text cannot name a table, a column or a project.

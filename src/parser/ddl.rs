@@ -7,8 +7,8 @@ use nom::multi::{separated_list0, separated_list1};
 use nom::sequence::{delimited, preceded, separated_pair};
 
 use super::common::{
-    flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
-    partition_spec, property, shown, string, symbol,
+    comment_text, flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
+    partition_spec, property, shown, symbol,
 };
 use super::dml::{literal, query};
 use super::token::{Parsed, Tokens};
@@ -16,7 +16,7 @@ use crate::ast::{
     CloneMode, CloneTable, ColumnDefinition, CreateTable, CreateTableLike, CreateView, Name,
     Statement,
 };
-use crate::datatype::DataType;
+use crate::datatype::{DataType, TYPE_NESTING_MAX};
 use crate::error::Error;
 
 /// `CREATE TABLE [IF NOT EXISTS] t (…) …`, `… LIKE u`, `… AS SELECT …`.
@@ -54,7 +54,7 @@ pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
             Element::PrimaryKey(names) => primary_key.extend(names),
         }
     }
-    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let (rest, comment) = opt(comment_text).parse(rest)?;
     let partitioned = preceded(keywords(&["PARTITIONED", "BY"]), cut(parenthesized(column)));
     let (rest, partition_columns) = opt(partitioned).parse(rest)?;
     let (rest, clustering) = clustering(rest)?;
@@ -134,7 +134,7 @@ pub(super) fn create_view(input: Tokens<'_>) -> Parsed<'_, Statement> {
     rest.enter("CREATE VIEW");
     let (rest, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
     let (rest, view) = object_name(rest)?;
-    let comment = |input| opt(preceded(keyword("COMMENT"), cut(string))).parse(input);
+    let comment = |input| opt(comment_text).parse(input);
     let (rest, columns) = opt(parenthesized((column_name, comment))).parse(rest)?;
     let (rest, comment) = comment(rest)?;
     let (rest, _) = properties(rest)?;
@@ -229,7 +229,7 @@ fn element(input: Tokens<'_>) -> Parsed<'_, Element> {
     }
     let (rest, definition) = column(input)?;
     let (rest, is_key) = flag(&["PRIMARY", "KEY"])(rest)?;
-    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let (rest, comment) = opt(comment_text).parse(rest)?;
     let definition = ColumnDefinition {
         comment: definition.comment.or(comment),
         ..definition
@@ -244,7 +244,7 @@ pub(super) fn column(input: Tokens<'_>) -> Parsed<'_, ColumnDefinition> {
     let (rest, nullable) = opt(nullability).parse(rest)?;
     let (rest, default) = opt(preceded(keyword("DEFAULT"), cut(literal))).parse(rest)?;
     let (rest, later) = opt(nullability).parse(rest)?;
-    let (rest, comment) = opt(preceded(keyword("COMMENT"), cut(string))).parse(rest)?;
+    let (rest, comment) = opt(comment_text).parse(rest)?;
     let definition = ColumnDefinition {
         name: column_name,
         data_type,
@@ -279,9 +279,6 @@ pub(super) fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
 pub(super) fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
     nested_type(input, TYPE_NESTING_MAX)
 }
-
-/// Deepest nesting of a type.
-const TYPE_NESTING_MAX: usize = 20;
 
 fn nested_type(input: Tokens<'_>, depth: usize) -> Parsed<'_, DataType> {
     let Some(token) = input

@@ -6,12 +6,11 @@ use crate::ast::{
     PartitionSpec, Source,
 };
 use crate::catalog::partition::checked_value;
-use crate::catalog::{Column, Partition, Schema, SpecText, Table};
+use crate::catalog::{COLUMNS_MAX, Column, Partition, Schema, SpecText, Table};
 use crate::engine::values::Mapping;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 
-const COLUMNS_MAX: usize = 1200;
 const PARTITION_LEVELS_MAX: usize = 6;
 const COMMENT_MAX: usize = 1024;
 const PROPERTIES_MAX: usize = 64 << 10;

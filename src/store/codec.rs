@@ -23,6 +23,12 @@ pub trait Record: Serialize + DeserializeOwned {
     fn from_older(_version: u16, _payload: &[u8]) -> Option<Self> {
         None
     }
+
+    /// What is wrong with a record under `key` that decodes: a number that cannot be, a pointer that leads forward.
+    /// A checksum says nothing of that.
+    fn flaw(&self, _key: &[u8]) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Reads the payload of an older version of a record.
@@ -73,7 +79,10 @@ pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R, StoreErro
     let version = u16::from_le_bytes([bytes[2], bytes[3]]);
     if version != R::VERSION {
         if let Some(record) = R::from_older(version, &bytes[HEADER..]) {
-            return Ok(record);
+            return match record.flaw(key) {
+                None => Ok(record),
+                Some(flaw) => Err(corrupt(flaw)),
+            };
         }
         return Err(StoreError::UnknownRecord {
             key: keys::describe(key),
@@ -85,12 +94,16 @@ pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R, StoreErro
     if length != bytes.len() - HEADER {
         return Err(corrupt("its length does not match"));
     }
-    let (record, consumed) = bincode::serde::decode_from_slice(&bytes[HEADER..], bincode_config())
-        .map_err(|error| corrupt(&error.to_string()))?;
+    let (record, consumed): (R, usize) =
+        bincode::serde::decode_from_slice(&bytes[HEADER..], bincode_config())
+            .map_err(|error| corrupt(&error.to_string()))?;
     if consumed != length {
         return Err(corrupt("bytes are left over"));
     }
-    Ok(record)
+    match record.flaw(key) {
+        None => Ok(record),
+        Some(flaw) => Err(corrupt(flaw)),
+    }
 }
 
 /// The checksum an envelope carries; `None` where the bytes are too short to be one.

@@ -319,18 +319,18 @@ impl Key {
             },
             VERSION => Key::Version {
                 table: TableId(take(rest)?),
-                lsn: Lsn(take_number(rest)?),
+                lsn: take_lsn(rest)?,
             },
             OBJECT_VERSION => Key::ObjectVersion {
                 table: TableId(take(rest)?),
                 object: PartitionId(take(rest)?),
-                lsn: Lsn(take_number(rest)?),
+                lsn: take_lsn(rest)?,
             },
             DERIVED => Key::Derived {
                 origin: TableId(take(rest)?),
-                origin_lsn: Lsn(take_number(rest)?),
+                origin_lsn: take_lsn(rest)?,
                 table: TableId(take(rest)?),
-                lsn: Lsn(take_number(rest)?),
+                lsn: take_lsn(rest)?,
             },
             DUE => Key::Due {
                 retention: take::<1>(rest)?[0],
@@ -655,6 +655,10 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 fn take_number(rest: &mut &[u8]) -> Option<u64> {
     take(rest).map(u64::from_be_bytes)
+}
+
+fn take_lsn(rest: &mut &[u8]) -> Option<Lsn> {
+    take_number(rest).map(Lsn).filter(|lsn| *lsn <= Lsn::MAX)
 }
 
 fn take_text(rest: &mut &[u8]) -> Option<String> {

@@ -188,6 +188,9 @@ impl Log {
         if place.frame_offset == 0 {
             return Ok(place == self.place);
         }
+        if place.frame_offset >= self.allocated {
+            return Ok(false);
+        }
         let mut reader = self.reader(place.frame_offset);
         let found = match reader.header()? {
             Some(header) => {
@@ -240,6 +243,13 @@ impl Log {
 
     fn inspect_tail(&self, place: Place, reader: &mut FrameReader<'_>) -> Result<Tail, StoreError> {
         let start = place.end_offset;
+        let damaged = |reason| StoreError::CorruptLog {
+            path: self.path(),
+            offset: start,
+            commit: place.commit.next(),
+            reason,
+        };
+        let mut budget = 4 * self.allocated + FRAME_MAX as u64;
         let mut clean = self.allocated >= start + FRAME_HEADER as u64;
         let mut offset = start;
         while offset < self.allocated {
@@ -265,17 +275,17 @@ impl Log {
                 if !later {
                     continue;
                 }
+                // Bytes that look like many long frames would be read again for each of them.
+                match budget.checked_sub(u64::from(header.length)) {
+                    Some(left) => budget = left,
+                    None => return Err(damaged("and what follows it cannot be told apart")),
+                }
                 let Some(payload) = reader.payload(&header)? else {
                     continue;
                 };
                 let frame = codec::decode::<Frame>(&header.commit.0.to_be_bytes(), &payload);
                 if frame.is_ok_and(|frame| frame.durable > place.commit) {
-                    return Err(StoreError::CorruptLog {
-                        path: self.path(),
-                        offset: start,
-                        commit: place.commit.next(),
-                        reason: "although later commits can",
-                    });
+                    return Err(damaged("although later commits can"));
                 }
             }
             offset += window.len() as u64;

@@ -664,7 +664,9 @@ impl Store {
         let mut doomed = Vec::new();
         self.index()?
             .scan(&KeyRange::doomed(), Order::Ascending, &mut |key, _| {
-                if let Some(Key::Doomed(id)) = Key::decode(key) {
+                if let Some(Key::Doomed(id)) = Key::decode(key)
+                    && self.index()?.get(&Key::Segment(id).encode())?.is_none()
+                {
                     doomed.push(id);
                 }
                 Ok(ControlFlow::Continue(()))

@@ -14,7 +14,7 @@ use super::base;
 use super::codec;
 use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order};
-use super::keys::{Key, KeyRange};
+use super::keys::{self, Key, KeyRange};
 use super::lock::{LastOwner, WarehouseLock};
 use super::log::{Log, Place, Tail, frames_name};
 use super::seam::{Seam, exists};
@@ -64,6 +64,9 @@ pub(crate) fn attach_index(
     let catalog = dir.join("catalog");
     let existed = exists(&*seam.disk, &catalog)?;
     let opened = if existed {
+        // Refuses a link.
+        let listed = seam.disk.list(&catalog);
+        listed.map_err(io_error("read", &catalog))?;
         open_index(seam, &catalog, last_owner, notices)?
     } else {
         None
@@ -98,7 +101,10 @@ pub(crate) fn attach_index(
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
 fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
     let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
-    let number = |name: &str, prefix: &str| name.strip_prefix(prefix)?.parse::<u64>().ok();
+    let number = |name: &str, prefix: &str| {
+        let number = name.strip_prefix(prefix)?.parse::<u64>().ok()?;
+        (base::base_name(CommitNumber(number)) == name).then_some(number)
+    };
     let base = names
         .iter()
         .filter_map(|name| number(name, "base-"))
@@ -240,6 +246,7 @@ fn replay(log: &mut Log, index: &dyn Index, start: Option<Applied>) -> Result<Ta
     let mut group: Vec<Change> = Vec::new();
     let mut last = None;
     let tail = log.read_on(&mut |place, frame| {
+        check_values(&frame.changes)?;
         group.extend(frame.changes);
         last = Some(place);
         if group.len() >= REPLAY_GROUP {
@@ -254,6 +261,21 @@ fn replay(log: &mut Log, index: &dyn Index, start: Option<Applied>) -> Result<Ta
         None => index.apply(&[], position(base, log.place()))?,
     }
     Ok(tail)
+}
+
+/// Lets only records of ours into the index, which has forms of its own.
+fn check_values(changes: &[Change]) -> Result<(), StoreError> {
+    for Change { key, value } in changes {
+        if let Some(value) = value
+            && !codec::is_sound(key, value)
+        {
+            return Err(StoreError::CorruptRecord {
+                key: keys::describe(key),
+                reason: "it is no record".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The index position that belongs to a place in the log.
@@ -291,6 +313,7 @@ fn rebuild(
             ..begin
         };
         let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
+            check_values(&changes)?;
             index.apply(&changes, position(CommitNumber(u64::MAX), nowhere))
         })?;
         let digest = index

@@ -77,6 +77,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        refuse_link(path)?;
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -86,6 +87,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
+        refuse_link(path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -113,6 +115,14 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+}
+
+/// A link inside a warehouse could lead a write out of it.
+fn refuse_link(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err(io::Error::other("it is a link")),
+        _ => Ok(()),
     }
 }
 

@@ -30,10 +30,15 @@ use serde_bytes::ByteBuf;
 use super::Store;
 use super::codec::{Record, bincode_config};
 use super::error::StoreError;
+use crate::datatype::bounded;
 use crate::ids::SegmentId;
 
 /// Rows up to this many bytes stay inside the metadata.
 const INLINE_MAX: usize = 64 << 10;
+/// No inline segment is larger, as it is encoded.
+const INLINE_BYTES_MAX: usize = 1 << 20;
+/// No segment has more rows.
+const ROWS_MAX: u64 = 1 << 50;
 /// A Parquet file is closed when it has grown to this size.
 const FILE_BYTES: usize = 128 << 20;
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -51,6 +56,19 @@ pub struct SegmentRecord {
 impl Record for SegmentRecord {
     const KIND: u8 = 0x60;
     const VERSION: u16 = 1;
+
+    fn flaw(&self, _: &[u8]) -> Option<&'static str> {
+        let is_possible = match &self.body {
+            Body::Inline(bytes) => bytes.len() <= INLINE_BYTES_MAX,
+            Body::Parquet {
+                block_checksums, ..
+            } => block_checksums.len() as u64 == self.size_bytes.div_ceil(BLOCK_BYTES),
+        };
+        match is_possible && self.row_count <= ROWS_MAX {
+            true => None,
+            false => Some("its size cannot be"),
+        }
+    }
 }
 
 /// Where the rows of a segment are.
@@ -108,11 +126,15 @@ impl SegmentRecord {
             return Ok(None);
         };
         let decoded = bincode::serde::decode_from_slice::<InlineRows, _>(bytes, bincode_config());
-        let (rows, _) = decoded.map_err(|error| StoreError::Segment {
+        let failed = |reason: String| StoreError::Segment {
             action: "decode",
             id,
-            reason: error.to_string(),
-        })?;
+            reason,
+        };
+        let (rows, _) = decoded.map_err(|error| failed(error.to_string()))?;
+        if rows.row_count != self.row_count || (rows.columns.is_empty() && rows.row_count > 0) {
+            return Err(failed("it does not have the rows it says".into()));
+        }
         Ok(Some(rows))
     }
 
@@ -185,11 +207,21 @@ enum InlineValues {
     /// Nanoseconds of a local time.
     LocalNanos(Vec<Option<i64>>),
     /// The length of each list, and all items.
-    List(Vec<Option<u32>>, Box<InlineValues>),
+    List(
+        Vec<Option<u32>>,
+        #[serde(deserialize_with = "bounded")] Box<InlineValues>,
+    ),
     /// The length of each map, all keys and all values.
-    Map(Vec<Option<u32>>, Box<InlineValues>, Box<InlineValues>),
+    Map(
+        Vec<Option<u32>>,
+        #[serde(deserialize_with = "bounded")] Box<InlineValues>,
+        #[serde(deserialize_with = "bounded")] Box<InlineValues>,
+    ),
     /// Which rows are there, and the fields by name.
-    Struct(Vec<bool>, Vec<(String, InlineValues)>),
+    Struct(
+        Vec<bool>,
+        #[serde(deserialize_with = "bounded")] Vec<(String, InlineValues)>,
+    ),
 }
 
 impl InlineRows {

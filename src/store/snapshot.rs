@@ -42,8 +42,38 @@ pub(crate) struct Node {
 impl Record for Node {
     const KIND: u8 = 0x61;
     const VERSION: u16 = 1;
+
+    fn flaw(&self, key: &[u8]) -> Option<&'static str> {
+        let own = match Key::decode(key) {
+            Some(Key::Node(id)) => id,
+            _ => return Some("it is no node"),
+        };
+        match self.previous {
+            Some(previous) if previous >= own => Some("it leads to a later node"),
+            _ => flaw_of(&self.segments, NODE_LENGTH),
+        }
+    }
 }
 
+/// What is wrong with a list of segments that is at most `length_max` long.
+fn flaw_of(segments: &[SegmentRef], length_max: usize) -> Option<&'static str> {
+    let distinct: BTreeSet<SegmentId> = segments.iter().map(|segment| segment.id).collect();
+    if segments.len() > length_max {
+        Some("it names too many segments")
+    } else if distinct.len() < segments.len() {
+        Some("it names a segment twice")
+    } else if segments
+        .iter()
+        .any(|segment| segment.row_count > ROWS_MAX || segment.size_bytes > ROWS_MAX)
+    {
+        Some("a number in it cannot be")
+    } else {
+        None
+    }
+}
+
+/// No count of rows or bytes is larger.
+const ROWS_MAX: u64 = 1 << 50;
 const TAIL_MAX: usize = 64;
 const NODE_LENGTH: usize = 32;
 /// So many inline segments of one size are merged into one.
@@ -99,6 +129,14 @@ impl Record for Holds {
 }
 
 impl Snapshot {
+    /// What is wrong with it, as far as it can be seen.
+    pub fn flaw(&self) -> Option<&'static str> {
+        match self.row_count > ROWS_MAX || self.size_bytes > ROWS_MAX {
+            true => Some("a number in it cannot be"),
+            false => flaw_of(&self.tail, TAIL_MAX),
+        }
+    }
+
     /// What it is made of, each piece once.
     pub fn pieces(&self, store: &Store) -> Result<BTreeSet<Piece>, StoreError> {
         self.pieces_not_in(None, store)
@@ -214,7 +252,8 @@ impl Snapshot {
             match merge(store, batch, &parts)? {
                 Some(merged) => {
                     let before: u64 = parts.iter().map(|part| part.size_bytes).sum();
-                    self.size_bytes = self.size_bytes - before + merged.reference.size_bytes;
+                    self.size_bytes =
+                        self.size_bytes.saturating_sub(before) + merged.reference.size_bytes;
                     self.tail.push(merged.reference);
                     batch.put(&Key::Segment(merged.reference.id), &merged.record);
                 }

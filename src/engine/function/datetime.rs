@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{
 
 use super::call::{Call, Definition, Gives, Kind, datetime_type, function, known};
 use super::format::{DateFormat, write, write_java};
+use crate::clock::local_time;
 use crate::engine::cast::{Casting, days_of, instant_of};
 use crate::error::{Error, Result};
 
@@ -384,8 +385,9 @@ fn from_unixtime(call: &Call) -> Result<ArrayRef> {
     let zone = call.casting.zone;
     let local = |row| -> Result<Option<NaiveDateTime>> {
         let seconds = known!(seconds.get(row));
-        match chrono::DateTime::from_timestamp(seconds, 0) {
-            Some(utc) => Ok(Some(utc.with_timezone(&zone).naive_local())),
+        let utc = chrono::DateTime::from_timestamp(seconds, 0);
+        match utc.and_then(|utc| local_time(utc, zone)) {
+            Some(local) => Ok(Some(local)),
             None => call.unfit("the time is out of range"),
         }
     };
@@ -428,7 +430,7 @@ fn shift(call: &Call, from_utc: bool) -> Result<ArrayRef> {
             return call.unfit(format!("there is no time zone '{name}'"));
         };
         Ok(if from_utc {
-            Some(time.and_utc().with_timezone(&zone).naive_local())
+            local_time(time.and_utc(), zone)
         } else {
             instant_of(time, zone).map(|instant| instant.naive_utc())
         })

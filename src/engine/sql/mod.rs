@@ -12,8 +12,9 @@ mod version;
 mod window;
 
 use datafusion::sql::sqlparser::ast::Query;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 pub(super) use build::PLAIN_MARK;
 pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
@@ -25,6 +26,12 @@ use crate::error::{Error, Result};
 
 /// Deepest nesting of a query.
 const NESTING_MAX: usize = 120;
+/// Most branches of set operations, as the service has it.
+const BRANCHES_MAX: usize = 256;
+/// Most operators in a row.
+const CHAIN_MAX: usize = 1000;
+/// An arithmetic operator counts as so many: planning a chain of them takes the third power of its length.
+const ARITHMETIC: usize = 4;
 
 /// Reads a query of our own.
 fn parse_own(text: &str) -> Query {
@@ -38,6 +45,7 @@ fn parse_own(text: &str) -> Query {
 /// Reads a query. Places in errors are byte offsets in the statement that holds its fragments.
 pub(super) fn parse(fragments: &[Fragment]) -> Result<Query> {
     let tokens = tokens::tokens(fragments)?;
+    check_chains(&tokens)?;
     let begin = fragments.first().map_or(0, |first| first.at.0);
     let end = fragments
         .last()
@@ -57,6 +65,62 @@ pub(super) fn parse(fragments: &[Fragment]) -> Result<Query> {
         ));
     }
     Ok(*query)
+}
+
+/// Refuses chains of operators that are longer than anybody can compute with: each link is a level of the tree.
+fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut sets = 0;
+    // The links of the chain at each level of parentheses.
+    let mut chains = vec![0usize];
+    for token in tokens {
+        let at = || tokens::offset(token.span.start);
+        match &token.token {
+            Token::LParen | Token::LBracket => chains.push(0),
+            Token::RParen | Token::RBracket => {
+                chains.pop();
+                if chains.is_empty() {
+                    chains.push(0);
+                }
+            }
+            Token::Word(word) if word.quote_style.is_none() => match word.keyword {
+                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS => {
+                    sets += 1;
+                    if sets >= BRANCHES_MAX {
+                        return Err(Error::semantic(format!(
+                            "a query has at most {BRANCHES_MAX} branches of UNION, INTERSECT and EXCEPT"
+                        ))
+                        .at(at()));
+                    }
+                    chains.fill(0);
+                }
+                Keyword::AND | Keyword::OR => *chains.last_mut().expect("never empty") += 1,
+                Keyword::SELECT
+                | Keyword::FROM
+                | Keyword::WHERE
+                | Keyword::HAVING
+                | Keyword::WHEN
+                | Keyword::THEN
+                | Keyword::ELSE => *chains.last_mut().expect("never empty") = 0,
+                _ => {}
+            },
+            Token::Comma => *chains.last_mut().expect("never empty") = 0,
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => {
+                *chains.last_mut().expect("never empty") += ARITHMETIC
+            }
+            Token::StringConcat | Token::Pipe | Token::Ampersand | Token::Caret => {
+                *chains.last_mut().expect("never empty") += 1;
+            }
+            _ => {}
+        }
+        if chains.last().is_some_and(|links| *links > CHAIN_MAX) {
+            return Err(Error::semantic(format!(
+                "an expression has more than {} arithmetic operators, or {CHAIN_MAX} others, in a row",
+                CHAIN_MAX / ARITHMETIC
+            ))
+            .at(at()));
+        }
+    }
+    Ok(())
 }
 
 fn syntax_error(error: &ParserError, begin: usize, end: usize) -> Error {
