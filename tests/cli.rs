@@ -169,10 +169,11 @@ fn hostile_input_gets_one_clear_error_and_changes_nothing() {
         .as_bytes(),
         "nested too deeply",
     );
-    one_error(
+    let run = home.run(
+        &[],
         b"set odps.sql.timezone=Asia/Shanghai; select from_unixtime(8210266876799);",
-        "out of range",
     );
+    assert!(run.err.contains("out of range"), "{}", run.err);
     one_error(
         format!("insert into t values ('{}');", "x".repeat(50 << 20)).as_bytes(),
         "too long",
