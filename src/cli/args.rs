@@ -83,6 +83,16 @@ pub struct Args {
 /// What is done instead of running statements.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Verify the log, the index, every version and segment; name what is damaged
+    Check {
+        /// Read every byte of the data files too
+        #[arg(long)]
+        deep: bool,
+
+        /// Build anew what can be built
+        #[arg(long)]
+        repair: bool,
+    },
     /// Delete backups that have expired, for good; each version with the bytes that go with it
     Gc {
         /// Say what would be deleted, and delete nothing

@@ -4,6 +4,7 @@
 
 mod args;
 mod batch;
+mod check;
 mod config;
 
 use std::fs::File;
@@ -118,14 +119,30 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
     let is_interactive =
         args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
     let dir = warehouse_dir(args)?;
-    let warehouse =
-        match Warehouse::open(&dir, Duration::from_secs(args.lock_timeout), Seam::real()) {
-            Ok(warehouse) => warehouse,
-            Err(error) => {
-                render::failure(&Error::from(error), &mut io::stderr())?;
-                return Ok(FAILURE);
-            }
-        };
+    let patience = Duration::from_secs(args.lock_timeout);
+    if let Some(Command::Check { deep, repair }) = args.command {
+        if login.is_some() {
+            eprintln!("FAILED: only the owner of the warehouse can check it");
+            return Ok(FAILURE);
+        }
+        let mut out = io::stdout().lock();
+        let sound = check::check(
+            &dir,
+            patience,
+            (deep, repair),
+            args.format(),
+            &*clock,
+            &mut out,
+        )?;
+        return Ok(if sound { SUCCESS } else { FAILURE });
+    }
+    let warehouse = match Warehouse::open(&dir, patience, Seam::real()) {
+        Ok(warehouse) => warehouse,
+        Err(error) => {
+            render::failure(&Error::from(error), &mut io::stderr())?;
+            return Ok(FAILURE);
+        }
+    };
     let user = format!("ALIYUN${}", user_name());
     let mut session = Session::new(Start {
         warehouse: Arc::new(warehouse),

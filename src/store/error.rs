@@ -28,7 +28,7 @@ pub enum StoreError {
     /// A frame of the commit log that cannot be read although later ones can.
     #[error(
         "the commit log {path} is damaged at byte {offset}: commit {commit} cannot be read, {reason}; \
-         nothing was changed"
+         nothing was changed; odpsh check says what can be saved"
     )]
     CorruptLog {
         path: PathBuf,

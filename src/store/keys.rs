@@ -8,7 +8,7 @@ use std::fmt;
 use crate::ids::{Lsn, NodeId, PartitionId, SegmentId, TableId};
 
 /// Every place in the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The counters of the warehouse.
     Counters,

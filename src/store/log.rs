@@ -3,6 +3,7 @@
 //! Two files: `frames-N` holds the commits after commit N, `base-N` (absent for N = 0) all live records
 //! as of commit N. See format.md, "Commit log".
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -168,6 +169,19 @@ impl Log {
             buffer: Vec::new(),
             buffer_offset: FILE_HEADER,
         })
+    }
+
+    /// A log that stands at `place` and has no file: it can be neither read nor written.
+    pub(crate) fn detached(dir: &Path, base: CommitNumber, place: Place) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            file: Box::new(NoFile),
+            base,
+            place,
+            allocated: 0,
+            buffer: Vec::new(),
+            buffer_offset: place.end_offset,
+        }
     }
 
     pub(crate) fn base(&self) -> CommitNumber {
@@ -365,6 +379,45 @@ impl Log {
         Ok(())
     }
 
+    /// Stands behind `place`, whatever is there; false where that is no place in the file.
+    pub(crate) fn stand(&mut self, place: Place) -> bool {
+        let is_inside = place.end_offset >= FILE_HEADER && place.end_offset <= self.allocated;
+        if is_inside {
+            self.place = place;
+            self.buffer_offset = place.end_offset;
+        }
+        is_inside
+    }
+
+    /// The commits that can be read somewhere behind `place`.
+    pub(crate) fn frames_behind(
+        &self,
+        place: Place,
+    ) -> Result<Vec<(CommitNumber, Frame)>, StoreError> {
+        let mut found = Vec::new();
+        let mut offset = place.end_offset.max(FILE_HEADER).next_multiple_of(8);
+        let mut reader = self.reader(offset);
+        while offset + FRAME_HEADER as u64 <= self.allocated {
+            reader.offset = offset;
+            let header = reader
+                .header()?
+                .filter(|header| header.commit > place.commit);
+            let payload = match &header {
+                Some(header) => reader.payload(header)?,
+                None => None,
+            };
+            let (Some(header), Some(payload)) = (header, payload) else {
+                offset += 8;
+                continue;
+            };
+            if let Ok(frame) = codec::decode::<Frame>(&header.commit.0.to_be_bytes(), &payload) {
+                found.push((header.commit, frame));
+            }
+            offset += header.whole_length() as u64;
+        }
+        Ok(found)
+    }
+
     /// Goes back to `place`, the last that was synced, and overwrites what lies behind it, durable on return.
     pub(crate) fn roll_back(&mut self, place: Place) -> Result<(), StoreError> {
         let end = self.buffer_offset + self.buffer.len() as u64;
@@ -386,6 +439,34 @@ impl Log {
             window_offset: 0,
             window: Vec::new(),
         }
+    }
+}
+
+/// Stands where there is no file.
+struct NoFile;
+
+fn no_file<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl DiskFile for NoFile {
+    fn size(&self) -> io::Result<u64> {
+        no_file()
+    }
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        no_file()
+    }
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        no_file()
+    }
+    fn set_size(&self, _: u64) -> io::Result<()> {
+        no_file()
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        no_file()
+    }
+    fn try_lock(&self) -> io::Result<bool> {
+        no_file()
     }
 }
 

@@ -14,6 +14,7 @@
 //! Nothing here knows what a table is. Nothing outside names sled, bincode or the log.
 
 mod base;
+pub mod check;
 mod codec;
 mod commit;
 mod error;
@@ -180,17 +181,17 @@ impl Writer {
 }
 
 impl Store {
-    fn assemble(
+    /// A store to look at only: nothing is finished that a crash cut short.
+    fn unopened(
         dir: &Path,
         seam: Arc<Seam>,
         log: Log,
         index: Box<dyn Index>,
         counters: Counters,
         marker: LockMarker,
-        notices: Vec<String>,
     ) -> Result<Self, StoreError> {
         let objects = (seam.objects)(&dir.join("data"))?;
-        let store = Self {
+        Ok(Self {
             dir: dir.to_path_buf(),
             seam,
             objects: Arc::new(CheckedObjects::new(objects)),
@@ -215,8 +216,21 @@ impl Store {
             losses: Mutex::default(),
             is_unlinked: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
-            notices: Mutex::new(notices),
-        };
+            notices: Mutex::default(),
+        })
+    }
+
+    fn assemble(
+        dir: &Path,
+        seam: Arc<Seam>,
+        log: Log,
+        index: Box<dyn Index>,
+        counters: Counters,
+        marker: LockMarker,
+        notices: Vec<String>,
+    ) -> Result<Self, StoreError> {
+        let store = Self::unopened(dir, seam, log, index, counters, marker)?;
+        notices.into_iter().for_each(|notice| store.note(notice));
         store.finish_deletions()?;
         Ok(store)
     }

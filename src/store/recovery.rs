@@ -75,6 +75,19 @@ pub(crate) fn attach_index(
         Some((_, applied)) => stand_at(seam, &log_dir, log, applied)?,
         None => false,
     };
+    // A sound index that stands at the right file and at a commit that is not in it: one of both is of another
+    // warehouse, or the log is damaged. Nobody is to guess which.
+    if let Some((_, applied)) = &opened
+        && !in_step
+        && applied.base == base
+    {
+        return Err(StoreError::CorruptLog {
+            path: log_dir.join(frames_name(base)),
+            offset: applied.frame_offset,
+            commit: applied.commit,
+            reason: "and the index in catalog knows it",
+        });
+    }
     let witnessed = witness(opened.as_ref().map(|(_, applied)| *applied), last_owner);
     Ok(match opened {
         Some((index, applied)) if in_step => {
@@ -87,11 +100,6 @@ pub(crate) fn attach_index(
                 notices.push("the index does not match the commit log; rebuilding it".to_owned());
                 drop(index);
             }
-            if existed {
-                seam.disk
-                    .remove_dir(&catalog)
-                    .map_err(io_error("remove", &catalog))?;
-            }
             *log = Log::open(&seam.disk, &log_dir, base)?;
             rebuild(seam, &log_dir, &catalog, log, witnessed)?
         }
@@ -100,6 +108,22 @@ pub(crate) fn attach_index(
 
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
 fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
+    let base = newest_base(seam, log_dir)?;
+    let frames = frames_name(base);
+    if !exists(&*seam.disk, &log_dir.join(&frames))? {
+        return Err(StoreError::CorruptLog {
+            path: log_dir.join(frames),
+            offset: 0,
+            commit: base.next(),
+            reason: "the file is missing",
+        });
+    }
+    remove_other_logs(seam, log_dir, base)?;
+    Ok(base)
+}
+
+/// The commit of the newest base; 0 where there is none.
+pub(crate) fn newest_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
     let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
     let number = |name: &str, prefix: &str| {
         let number = name.strip_prefix(prefix)?.parse::<u64>().ok()?;
@@ -110,18 +134,7 @@ fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
         .filter_map(|name| number(name, "base-"))
         .max()
         .unwrap_or(0);
-    let base = CommitNumber(base);
-    let frames = frames_name(base);
-    if !names.contains(&frames) {
-        return Err(StoreError::CorruptLog {
-            path: log_dir.join(frames),
-            offset: 0,
-            commit: base.next(),
-            reason: "the file is missing",
-        });
-    }
-    remove_other_logs(seam, log_dir, base)?;
-    Ok(base)
+    Ok(CommitNumber(base))
 }
 
 /// Removes what is not the log that follows `base`.
@@ -141,10 +154,10 @@ pub(crate) fn remove_other_logs(
     Ok(())
 }
 
-type Opened = (Box<dyn Index>, Applied);
+pub(crate) type Opened = (Box<dyn Index>, Applied);
 
 /// Opens the index; `None` where it has to be rebuilt.
-fn open_index(
+pub(crate) fn open_index(
     seam: &Seam,
     catalog: &Path,
     last_owner: LastOwner,
@@ -210,7 +223,7 @@ fn stand_at(
 }
 
 /// The highest commit somebody outside the log knows of.
-fn witness(applied: Option<Applied>, last_owner: LastOwner) -> CommitNumber {
+pub(crate) fn witness(applied: Option<Applied>, last_owner: LastOwner) -> CommitNumber {
     let closed = match last_owner {
         LastOwner::Closed(commit) => commit,
         LastOwner::Unknown => CommitNumber(0),
@@ -218,16 +231,13 @@ fn witness(applied: Option<Applied>, last_owner: LastOwner) -> CommitNumber {
     closed.max(applied.map_or(CommitNumber(0), |applied| applied.commit))
 }
 
-/// Cuts a torn tail; refuses where what is torn had been acknowledged.
+/// Cuts a torn tail; refuses where commits are missing that had been acknowledged.
 fn settle_tail(
     log: &mut Log,
     tail: Tail,
     witnessed: CommitNumber,
     log_dir: &Path,
 ) -> Result<(), StoreError> {
-    if tail == Tail::Clean {
-        return Ok(());
-    }
     let place = log.place();
     if witnessed > place.commit {
         return Err(StoreError::CorruptLog {
@@ -236,6 +246,9 @@ fn settle_tail(
             commit: place.commit.next(),
             reason: "although it had been acknowledged",
         });
+    }
+    if tail == Tail::Clean {
+        return Ok(());
     }
     log.cut_tail()
 }
@@ -264,7 +277,7 @@ fn replay(log: &mut Log, index: &dyn Index, start: Option<Applied>) -> Result<Ta
 }
 
 /// Lets only records of ours into the index, which has forms of its own.
-fn check_values(changes: &[Change]) -> Result<(), StoreError> {
+pub(crate) fn check_values(changes: &[Change]) -> Result<(), StoreError> {
     for Change { key, value } in changes {
         if let Some(value) = value
             && !codec::is_sound(key, value)
@@ -290,6 +303,38 @@ pub(crate) fn position(base: CommitNumber, place: Place) -> Applied {
     }
 }
 
+/// Puts the records of a base into an index. Until all of them are there the index stands nowhere: a process that ends in
+/// between leaves no half of a base.
+pub(crate) fn load_base(
+    seam: &Seam,
+    log_dir: &Path,
+    base: CommitNumber,
+    begin: Place,
+    index: &dyn Index,
+) -> Result<(), StoreError> {
+    let nowhere = Place {
+        commit: CommitNumber(0),
+        chain: !begin.chain,
+        ..begin
+    };
+    let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
+        check_values(&changes)?;
+        index.apply(&changes, position(CommitNumber(u64::MAX), nowhere))
+    })?;
+    let digest = index
+        .applied()?
+        .map_or(Digest::default(), |applied| applied.digest);
+    if end.chain != begin.chain || end.digest != digest {
+        return Err(StoreError::CorruptLog {
+            path: log_dir.join(base::base_name(base)),
+            offset: 0,
+            commit: base,
+            reason: "the base is not complete",
+        });
+    }
+    Ok(())
+}
+
 /// Builds a new index from base and log.
 fn rebuild(
     seam: &Seam,
@@ -302,31 +347,19 @@ fn rebuild(
     let tail = log.read_on(&mut |_, _| Ok(()))?;
     settle_tail(log, tail, witnessed, log_dir)?;
     let base = log.base();
+    if base != CommitNumber(0) {
+        base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?;
+    }
+    if exists(&*seam.disk, catalog)? {
+        seam.disk
+            .remove_dir(catalog)
+            .map_err(io_error("remove", catalog))?;
+    }
     let mut log = Log::open(&seam.disk, log_dir, base)?;
     let begin = log.place();
     let index = (seam.index)(catalog, &seam.disk)?;
     if base != CommitNumber(0) {
-        // Until all of it is there the index stands nowhere: a process that ends here leaves no half of a base.
-        let nowhere = Place {
-            commit: CommitNumber(0),
-            chain: !begin.chain,
-            ..begin
-        };
-        let end = base::read(&*seam.disk, log_dir, base, &mut |changes| {
-            check_values(&changes)?;
-            index.apply(&changes, position(CommitNumber(u64::MAX), nowhere))
-        })?;
-        let digest = index
-            .applied()?
-            .map_or(Digest::default(), |applied| applied.digest);
-        if end.chain != begin.chain || end.digest != digest {
-            return Err(StoreError::CorruptLog {
-                path: log_dir.join(base::base_name(base)),
-                offset: 0,
-                commit: base,
-                reason: "the base is not complete",
-            });
-        }
+        load_base(seam, log_dir, base, begin, &*index)?;
     }
     replay(&mut log, &*index, None)?;
     index.checkpoint()?;

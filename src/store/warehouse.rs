@@ -130,24 +130,52 @@ fn make_folder(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether FORMAT is there; an error where it names a format we do not know.
+/// What FORMAT says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Known,
+    Missing,
+    /// Nothing that this or a newer program wrote.
+    Damaged,
+}
+
+/// Whether FORMAT is there; an error where it does not name a format we know.
 fn check_format(seam: &Seam, dir: &Path) -> Result<bool, StoreError> {
+    match format_of(seam, dir)? {
+        Format::Known => Ok(true),
+        Format::Missing => Ok(false),
+        Format::Damaged => Err(StoreError::NotAWarehouse {
+            path: dir.to_path_buf(),
+            reason: "its FORMAT is damaged; odpsh check --repair writes it anew".into(),
+        }),
+    }
+}
+
+pub(crate) fn write_format(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
+    let text = format!("{FORMAT_WORDS}{FORMAT}\n");
+    replace_file(&*seam.disk, &dir.join("FORMAT"), text.as_bytes())
+}
+
+/// What FORMAT says; an error where it names a format of a newer program.
+pub(crate) fn format_of(seam: &Seam, dir: &Path) -> Result<Format, StoreError> {
     let path = dir.join("FORMAT");
     if !exists(&*seam.disk, &path)? {
-        return Ok(false);
+        return Ok(Format::Missing);
     }
     let bytes = read_start(&*seam.disk, &path, FORMAT_BYTES)?;
     let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
     let number = text.strip_prefix(FORMAT_WORDS);
     if number.and_then(|n| n.parse().ok()) == Some(FORMAT) {
-        return Ok(true);
+        return Ok(Format::Known);
     }
-    let found = number.map_or(text.clone(), str::to_owned);
-    Err(StoreError::UnknownFormat {
-        path: dir.to_path_buf(),
-        found,
-        known: FORMAT,
-    })
+    match number.and_then(|number| number.parse::<u32>().ok()) {
+        Some(number) => Err(StoreError::UnknownFormat {
+            path: dir.to_path_buf(),
+            found: number.to_string(),
+            known: FORMAT,
+        }),
+        None => Ok(Format::Damaged),
+    }
 }
 
 /// Refuses a folder without FORMAT that holds anything of worth.
@@ -176,7 +204,9 @@ fn check_unused(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
                 .get(super::log::FILE_HEADER as usize..)
                 .unwrap_or_default();
             if folder == "data" || content.iter().any(|byte| *byte != 0) {
-                return refuse(format!("it holds {folder}/{name} but FORMAT is missing"));
+                return refuse(format!(
+                    "it holds {folder}/{name} but FORMAT is missing; odpsh check --repair writes it anew"
+                ));
             }
         }
     }
@@ -197,9 +227,5 @@ fn create(seam: &Seam, dir: &Path) -> Result<(), StoreError> {
     }
     Log::create(disk, &dir.join("log"), CommitNumber(0), 0)?;
     disk.sync_dir(dir).map_err(io_error("sync", dir))?;
-    replace_file(
-        disk,
-        &dir.join("FORMAT"),
-        format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes(),
-    )
+    write_format(seam, dir)
 }

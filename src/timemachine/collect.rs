@@ -24,7 +24,8 @@ use crate::catalog::{
 use crate::error::Result;
 use crate::ids::{Lsn, PartitionId, TableId};
 use crate::store::{
-    Batch, CommitInfo, Holds, Key, KeyRange, Order, Piece, Snapshot, Store, TABLE_OBJECT,
+    Batch, Body, CommitInfo, Holds, Key, KeyRange, Order, Piece, SegmentRecord, Snapshot, Store,
+    TABLE_OBJECT,
 };
 
 /// So many rows are removed by one commit.
@@ -201,6 +202,45 @@ pub fn count_holds_once(store: &Store, now_ms: i64) -> Result<()> {
     batch.put(&Key::HoldsCounted, &HoldsCounted {});
     commit(store, batch, now_ms)?;
     Ok(())
+}
+
+/// Counts all holds anew, and removes the pieces that nothing holds.
+pub fn recount_holds(store: &Store, now_ms: i64) -> Result<()> {
+    count_holds_once(store, now_ms)?;
+    let holds = count_holds(Catalog::new(store))?;
+    let mut batch = store.begin();
+    for (piece, count) in &holds {
+        match count {
+            0 | 1 => batch.remove(&piece.holds_key()),
+            count => batch.put(&piece.holds_key(), &Holds { more: count - 1 }),
+        }
+    }
+    let held: HashSet<Key> = holds.keys().map(Piece::holds_key).collect();
+    store.scan(
+        &KeyRange::segments(),
+        Order::Ascending,
+        |key, record: SegmentRecord| {
+            if let Key::Segment(id) = key
+                && !held.contains(&Key::SegmentHolds(id))
+            {
+                batch.remove_piece(Piece::Segment {
+                    id,
+                    size_bytes: record.size_bytes,
+                    inline: matches!(record.body, Body::Inline(_)),
+                });
+            }
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    store.scan_keys(&KeyRange::nodes(), Order::Ascending, |key| {
+        if let Key::Node(id) = key
+            && !held.contains(&Key::NodeHolds(id))
+        {
+            batch.remove_piece(Piece::Node(id));
+        }
+        ControlFlow::Continue(())
+    })?;
+    commit(store, batch, now_ms)
 }
 
 /// How many histories hold each piece, from the rows themselves; what a mark still stands for is left out.

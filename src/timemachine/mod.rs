@@ -10,6 +10,7 @@
 //! kept     ....[ from the time of row 7, for the retention ]
 //! ```
 
+pub mod check;
 mod choose;
 pub mod collect;
 mod history;

@@ -185,13 +185,8 @@ impl Trial {
                     self.tell(&format!("{} -- gc", shown_time(after.now_ms)));
                     self.states.push(after.clone());
                     if let Err(error) = session.collect_all(is_rehearsal) {
-                        if session.sync().is_err() {
-                            return self.lose(session, &error.to_string());
-                        }
-                        if !self.machine.has_struck() {
-                            return Err(format!("gc: {error}"));
-                        }
-                        self.tell(&format!("   !{error}"));
+                        // A loss of what was done before is told here, too.
+                        return self.lose(session, &error.to_string());
                     }
                 }
             }

@@ -9,6 +9,7 @@
 mod check;
 mod concurrent;
 mod crash;
+mod damage;
 mod machine;
 mod model;
 mod program;

@@ -1,0 +1,551 @@
+//! What a folder holds, looked at without changing it, and what of it can be mended.
+//!
+//! The log is read to its end into an index in memory; what the store gives is then looked at through that. Where the log is
+//! damaged and the index on disk is sound and has come further, the index takes its place.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::codec;
+use super::error::{StoreError, io_error};
+use super::index::{Applied, Change, Digest, Index, Order};
+use super::keys::{self, KeyRange};
+use super::lock::{LastOwner, WarehouseLock};
+use super::log::{Log, Place, Tail, frames_name};
+use super::recovery::{self, position};
+use super::seam::{Disk, Seam, exists, read_start, replace_file};
+use super::segment::{self, Body, SegmentRecord, SegmentRef};
+use super::warehouse::{self, Format};
+use super::{Counters, Key, Store, base, memory};
+use crate::ids::CommitNumber;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// A file, or a table and what of it.
+    pub object: String,
+    pub problem: String,
+    pub remedy: Remedy,
+}
+
+/// What can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Repairing builds it anew from what is sound.
+    Rebuild,
+    /// Nothing: it is lost.
+    None,
+}
+
+/// A folder under examination. It is locked meanwhile.
+pub struct Checkup {
+    dir: PathBuf,
+    seam: Arc<Seam>,
+    lock: WarehouseLock,
+    pub findings: Vec<Finding>,
+    /// The records, to look at; `None` where there are none to be had.
+    pub store: Option<Store>,
+    /// How many commits the log has.
+    pub commits: u64,
+    end: Option<Place>,
+    /// The commit at which the log begins.
+    base: CommitNumber,
+    format_is_damaged: bool,
+    /// Commits cannot be read.
+    commits_are_lost: bool,
+    log_is_damaged: bool,
+    index_is_damaged: bool,
+}
+
+/// All records of a log, as far as it can be read.
+struct Loaded {
+    index: Box<dyn Index>,
+    place: Place,
+    error: Option<StoreError>,
+}
+
+impl Checkup {
+    /// Locks a folder and reads its log and its index.
+    ///
+    /// # Errors
+    /// `Locked`; `UnknownFormat` where a newer program wrote it; what keeps it from being looked at.
+    pub fn begin(dir: &Path, timeout: Duration, seam: Seam) -> Result<Self, StoreError> {
+        let seam = Arc::new(seam);
+        if !exists(&*seam.disk, dir)? {
+            return Err(StoreError::NotAWarehouse {
+                path: dir.to_path_buf(),
+                reason: "there is no such folder".into(),
+            });
+        }
+        let dir = seam.disk.absolute(dir).map_err(io_error("open", dir))?;
+        let format = warehouse::format_of(&seam, &dir)?;
+        if !exists(&*seam.disk, &dir.join("log"))? {
+            return Err(StoreError::NotAWarehouse {
+                path: dir,
+                reason: "it holds no log".into(),
+            });
+        }
+        let lock = WarehouseLock::acquire(&*seam.disk, &dir.join("LOCK"), timeout)?;
+        let mut checkup = Self {
+            dir,
+            seam,
+            lock,
+            findings: Vec::new(),
+            store: None,
+            commits: 0,
+            end: None,
+            base: CommitNumber(0),
+            format_is_damaged: format != Format::Known,
+            commits_are_lost: false,
+            log_is_damaged: false,
+            index_is_damaged: false,
+        };
+        if checkup.format_is_damaged {
+            let problem = match format {
+                Format::Missing => "it is missing",
+                _ => "it is damaged",
+            };
+            checkup.find("FORMAT".into(), problem.into(), Remedy::Rebuild);
+        }
+        checkup.read()?;
+        Ok(checkup)
+    }
+
+    fn find(&mut self, object: String, problem: String, remedy: Remedy) {
+        self.findings.push(Finding {
+            object,
+            problem,
+            remedy,
+        });
+    }
+
+    fn read(&mut self) -> Result<(), StoreError> {
+        let log_dir = self.dir.join("log");
+        let base = self.find_base(&log_dir)?;
+        self.base = base;
+        let mut loaded = load(&self.seam, &log_dir, base)?;
+        let opened = self.open_index();
+        self.judge_tail(&mut loaded, opened.as_ref().map(|(_, applied)| *applied));
+        if let Some(error) = loaded.error.take() {
+            self.log_is_damaged = true;
+            let object = format!("log/{}", frames_name(base));
+            let saved = match &opened {
+                Some((index, applied)) => self.save(&log_dir, base, &**index, *applied)?,
+                None => None,
+            };
+            match saved {
+                Some(saved) => {
+                    self.find(object, error.to_string(), Remedy::Rebuild);
+                    loaded = saved;
+                }
+                None => {
+                    self.commits_are_lost = true;
+                    self.find(object, error.to_string(), Remedy::None);
+                    self.name_lost(&log_dir, base, loaded.place)?;
+                }
+            }
+        } else {
+            self.compare(&*loaded.index, loaded.place, opened.as_ref())?;
+        }
+        drop(opened);
+        self.commits = loaded.place.commit.0;
+        self.end = Some(loaded.place);
+        let counters = match loaded.index.get(&Key::Counters.encode())? {
+            Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
+            None => Counters::default(),
+        };
+        // It is never written.
+        let log = Log::detached(&log_dir, base, loaded.place);
+        self.store = Some(Store::unopened(
+            &self.dir,
+            Arc::clone(&self.seam),
+            log,
+            loaded.index,
+            counters,
+            self.lock.marker(),
+        )?);
+        Ok(())
+    }
+
+    /// The commit at which the log begins: that of the newest base, or where there is none, of the newest file.
+    fn find_base(&self, log_dir: &Path) -> Result<CommitNumber, StoreError> {
+        let base = recovery::newest_base(&self.seam, log_dir)?;
+        if exists(&*self.seam.disk, &log_dir.join(frames_name(base)))? {
+            return Ok(base);
+        }
+        let names = self.seam.disk.list(log_dir);
+        let names = names.map_err(io_error("read", log_dir))?;
+        let numbers = names
+            .iter()
+            .filter_map(|name| name.strip_prefix("frames-")?.parse::<u64>().ok());
+        Ok(numbers.max().map_or(base, CommitNumber))
+    }
+
+    /// The index on disk, where there is one that opens and agrees with itself.
+    fn open_index(&mut self) -> Option<(Box<dyn Index>, Applied)> {
+        let catalog = self.dir.join("catalog");
+        if !self.seam.disk.exists(&catalog).unwrap_or(false) {
+            return None;
+        }
+        let mut notices = Vec::new();
+        let opened = recovery::open_index(&self.seam, &catalog, LastOwner::Unknown, &mut notices);
+        match opened {
+            Ok(Some(opened)) => Some(opened),
+            Ok(None) | Err(_) => {
+                self.index_is_damaged = true;
+                let problem = notices.pop().unwrap_or_else(|| "it is empty".into());
+                let problem = problem.split("; rebuilding").next().unwrap_or_default();
+                self.find("catalog".into(), problem.to_owned(), Remedy::Rebuild);
+                None
+            }
+        }
+    }
+
+    /// A torn tail is damage where somebody knows that it had been acknowledged.
+    fn judge_tail(&self, loaded: &mut Loaded, applied: Option<Applied>) {
+        let known = recovery::witness(applied, self.lock.last_owner());
+        if loaded.error.is_none() && known > loaded.place.commit {
+            loaded.error = Some(StoreError::CorruptLog {
+                path: self.dir.join("log").join(frames_name(self.base)),
+                offset: loaded.place.end_offset,
+                commit: loaded.place.commit.next(),
+                reason: "although it had been acknowledged",
+            });
+        }
+    }
+
+    /// Compares the index on disk, record by record, with what the log says.
+    fn compare(
+        &mut self,
+        truth: &dyn Index,
+        place: Place,
+        opened: Option<&(Box<dyn Index>, Applied)>,
+    ) -> Result<(), StoreError> {
+        let Some((index, applied)) = opened else {
+            return Ok(());
+        };
+        if applied.commit < place.commit {
+            // Behind, as after a kill: the rest is replayed at the next start.
+            return Ok(());
+        }
+        let mut differs = applied.chain != place.chain;
+        index.scan(&everything(), Order::Ascending, &mut |key, value| {
+            differs |= truth.get(key)?.as_deref() != Some(value);
+            Ok(if differs {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        let count = |index: &dyn Index| -> Result<u64, StoreError> {
+            Ok(index.applied()?.map_or(0, |applied| applied.digest.count))
+        };
+        if differs || count(truth)? != count(&**index)? {
+            self.index_is_damaged = true;
+            let problem = "it does not say what the commit log says";
+            self.find("catalog".into(), problem.into(), Remedy::Rebuild);
+        }
+        Ok(())
+    }
+
+    /// What an index that has come further than the damage saves, with what of the log follows it.
+    fn save(
+        &self,
+        log_dir: &Path,
+        base: CommitNumber,
+        index: &dyn Index,
+        applied: Applied,
+    ) -> Result<Option<Loaded>, StoreError> {
+        let saved = memory::open(&self.dir.join("catalog"), &self.seam.disk)?;
+        copy(index, &*saved)?;
+        let mut place = Place {
+            commit: applied.commit,
+            chain: applied.chain,
+            frame_offset: applied.frame_offset,
+            end_offset: applied.end_offset,
+        };
+        let mut error = None;
+        if applied.base == base
+            && let Ok(mut log) = Log::open(&self.seam.disk, log_dir, base)
+            && log.stand(place)
+        {
+            let read = log.read_on(&mut |at, frame| {
+                recovery::check_values(&frame.changes)?;
+                place = at;
+                saved.apply(&frame.changes, position(base, at))
+            });
+            error = read.err();
+        }
+        let known = recovery::witness(Some(applied), self.lock.last_owner());
+        let is_whole = error.is_none() && known <= place.commit;
+        saved.apply(&[], position(base, place))?;
+        Ok(is_whole.then_some(Loaded {
+            index: saved,
+            place,
+            error: None,
+        }))
+    }
+
+    /// Names the commits behind the damage that can still be read, so that they can be done again.
+    fn name_lost(
+        &mut self,
+        log_dir: &Path,
+        base: CommitNumber,
+        place: Place,
+    ) -> Result<(), StoreError> {
+        let Ok(log) = Log::open(&self.seam.disk, log_dir, base) else {
+            return Ok(());
+        };
+        for (commit, frame) in log.frames_behind(place)? {
+            if !frame.statement.is_empty() {
+                let object = format!("commit {commit} of {}", frame.user);
+                self.find(
+                    object,
+                    format!("it is lost: {}", frame.statement),
+                    Remedy::None,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of files in the data folder that no record names.
+    pub fn orphans(&self) -> Result<Vec<String>, StoreError> {
+        let Some(store) = &self.store else {
+            return Ok(Vec::new());
+        };
+        let data = self.dir.join("data");
+        let mut orphans = Vec::new();
+        for name in self
+            .seam
+            .disk
+            .list(&data)
+            .map_err(io_error("read", &data))?
+        {
+            if name.starts_with("damaged-") {
+                continue;
+            }
+            let id = segment::id_of_file(name.split('#').next().unwrap_or_default());
+            let is_known = match id.filter(|_| !name.contains('#')) {
+                Some(id) => matches!(
+                    store.get::<SegmentRecord>(&Key::Segment(id)),
+                    Ok(Some(SegmentRecord {
+                        body: Body::Parquet { .. },
+                        ..
+                    })) | Err(_)
+                ),
+                None => false,
+            };
+            if !is_known {
+                orphans.push(name);
+            }
+        }
+        Ok(orphans)
+    }
+
+    /// Whether something of the folder itself has to be built anew.
+    pub fn needs_repair(&self) -> bool {
+        self.format_is_damaged || self.log_is_damaged || self.index_is_damaged
+    }
+
+    /// Leaves everything as it was.
+    pub fn end(self) -> Result<(), StoreError> {
+        let last = self.lock.last_owner();
+        drop(self.store);
+        self.lock.release(last)
+    }
+
+    /// Builds anew what can be built: FORMAT, a log that follows what could be read, an index from it. A log that is
+    /// damaged is kept beside as `damaged-…`. The next owner looks at everything closely.
+    pub fn repair(self) -> Result<(), StoreError> {
+        let disk = &*self.seam.disk;
+        if self.commits_are_lost {
+            // They may belong to commits that are lost.
+            let data = self.dir.join("data");
+            for name in self.orphans()? {
+                let from = data.join(&name);
+                disk.rename(&from, &data.join(format!("damaged-{name}")))
+                    .map_err(io_error("rename", &from))?;
+            }
+        }
+        if self.log_is_damaged
+            && let (Some(store), Some(place)) = (&self.store, self.end)
+        {
+            let log_dir = self.dir.join("log");
+            for name in [frames_name(self.base), base::base_name(self.base)] {
+                keep_aside(disk, &log_dir, &name)?;
+            }
+            let index = store.index()?;
+            let digest = index.applied()?.map_or(Digest::default(), |a| a.digest);
+            let end = base::BaseEnd {
+                commit: place.commit,
+                chain: place.chain,
+                digest,
+            };
+            Log::create(disk, &log_dir, place.commit, place.chain)?;
+            if place.commit != CommitNumber(0) {
+                base::write(disk, &log_dir, &**index, end)?;
+            }
+            recovery::remove_other_logs(&self.seam, &log_dir, place.commit)?;
+        }
+        drop(self.store);
+        let catalog = self.dir.join("catalog");
+        if (self.log_is_damaged || self.index_is_damaged) && exists(disk, &catalog)? {
+            disk.remove_dir(&catalog)
+                .map_err(io_error("remove", &catalog))?;
+        }
+        if self.format_is_damaged {
+            warehouse::write_format(&self.seam, &self.dir)?;
+        }
+        self.lock.forget()
+    }
+}
+
+impl Store {
+    /// What is wrong with a segment, if anything. With `deep` every byte of its file is read.
+    pub fn flaw_of_segment(
+        &self,
+        segment: &SegmentRef,
+        deep: bool,
+        read: &mut dyn FnMut(u64),
+    ) -> Option<String> {
+        let record: SegmentRecord = match self.require(&Key::Segment(segment.id)) {
+            Ok(record) => record,
+            Err(error) => return Some(error.to_string()),
+        };
+        if record.row_count != segment.row_count {
+            return Some("it does not have the rows its version says".into());
+        }
+        match &record.body {
+            Body::Inline(_) => record.inline_batch(segment.id).err().map(|e| e.to_string()),
+            Body::Parquet {
+                block_checksums, ..
+            } => self.flaw_of_file(segment, &record, block_checksums, deep, read),
+        }
+    }
+
+    fn flaw_of_file(
+        &self,
+        segment: &SegmentRef,
+        record: &SegmentRecord,
+        block_checksums: &[u32],
+        deep: bool,
+        read: &mut dyn FnMut(u64),
+    ) -> Option<String> {
+        let path = self.dir.join("data").join(segment::file_name(segment.id));
+        let file = match self.seam.disk.open(&path, false) {
+            Ok(file) => file,
+            Err(error) => return Some(format!("its file cannot be read: {error}")),
+        };
+        let size_bytes = match file.size() {
+            Ok(size_bytes) => size_bytes,
+            Err(error) => return Some(format!("its file cannot be read: {error}")),
+        };
+        if size_bytes != record.size_bytes {
+            return Some(format!(
+                "its file has {size_bytes} bytes instead of {}",
+                record.size_bytes
+            ));
+        }
+        let mut block = vec![0; segment::BLOCK_BYTES as usize];
+        for (number, expected) in block_checksums.iter().enumerate().filter(|_| deep) {
+            match file.read_at(&mut block, number as u64 * segment::BLOCK_BYTES) {
+                Ok(length) if crc32c::crc32c(&block[..length]) == *expected => read(length as u64),
+                Ok(_) => return Some(format!("the checksum of block {number} does not match")),
+                Err(error) => return Some(format!("its file cannot be read: {error}")),
+            }
+        }
+        None
+    }
+
+    /// The records that are damaged, and how many there are in all.
+    pub fn flawed_records(&self) -> Result<(u64, Vec<String>), StoreError> {
+        let (mut count, mut flawed) = (0, Vec::new());
+        self.index()?
+            .scan(&everything(), Order::Ascending, &mut |key, value| {
+                count += 1;
+                if !codec::is_sound(key, value) || Key::decode(key).is_none() {
+                    flawed.push(keys::describe(key));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        Ok((count, flawed))
+    }
+}
+
+fn everything() -> KeyRange {
+    KeyRange {
+        from: Vec::new(),
+        until: vec![0xFF],
+    }
+}
+
+/// Reads a log into an index in memory, as far as it can be read.
+fn load(seam: &Seam, log_dir: &Path, base: CommitNumber) -> Result<Loaded, StoreError> {
+    let index = memory::open(log_dir, &seam.disk)?;
+    let mut place = Place {
+        commit: CommitNumber(0),
+        chain: 0,
+        frame_offset: 0,
+        end_offset: 0,
+    };
+    let outcome = read_log(seam, log_dir, base, &*index, &mut place);
+    Ok(Loaded {
+        index,
+        place,
+        error: outcome.err(),
+    })
+}
+
+fn read_log(
+    seam: &Seam,
+    log_dir: &Path,
+    base: CommitNumber,
+    index: &dyn Index,
+    place: &mut Place,
+) -> Result<Tail, StoreError> {
+    let mut log = Log::open(&seam.disk, log_dir, base)?;
+    if base != CommitNumber(0) {
+        recovery::load_base(seam, log_dir, base, log.place(), index)?;
+    }
+    *place = log.place();
+    index.apply(&[], position(base, *place))?;
+    log.read_on(&mut |at, frame| {
+        recovery::check_values(&frame.changes)?;
+        index.apply(&frame.changes, position(base, at))?;
+        *place = at;
+        Ok(())
+    })
+}
+
+fn copy(from: &dyn Index, to: &dyn Index) -> Result<(), StoreError> {
+    let Some(applied) = from.applied()? else {
+        return Ok(());
+    };
+    from.scan(&everything(), Order::Ascending, &mut |key, value| {
+        let change = Change {
+            key: key.to_vec(),
+            value: Some(value.to_vec().into()),
+        };
+        to.apply(&[change], applied)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Copies a file of the log to `damaged-<name>`, where nothing looks for it.
+fn keep_aside(disk: &dyn Disk, log_dir: &Path, name: &str) -> Result<(), StoreError> {
+    let path = log_dir.join(name);
+    if !exists(disk, &path)? {
+        return Ok(());
+    }
+    let bytes = read_start(disk, &path, u64::MAX)?;
+    let mut number = 0;
+    let mut aside = log_dir.join(format!("damaged-{name}"));
+    while exists(disk, &aside)? {
+        number += 1;
+        aside = log_dir.join(format!("damaged-{name}-{number}"));
+    }
+    replace_file(disk, &aside, &bytes)
+}
