@@ -340,7 +340,12 @@ impl Engine {
         let waiting = match self.waiting.get() {
             Some(waiting) => waiting,
             None => {
-                let waiting = start(&mut tokio::runtime::Builder::new_current_thread())?;
+                let mut builder = tokio::runtime::Builder::new_current_thread();
+                if self.interruptible {
+                    // For Ctrl-C.
+                    builder.enable_io();
+                }
+                let waiting = start(&mut builder)?;
                 self.waiting.get_or_init(|| waiting)
             }
         };
@@ -357,7 +362,7 @@ impl Engine {
 }
 
 fn start(builder: &mut tokio::runtime::Builder) -> Result<Runtime> {
-    let runtime = builder.enable_all().build();
+    let runtime = builder.enable_time().build();
     runtime.map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))
 }
 
