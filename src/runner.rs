@@ -113,12 +113,13 @@ impl<'a> Runner<'a> {
             }
             outcome => outcome,
         };
-        if self.flush()? == Flow::Stop {
+        // What this statement changed, or saw of the changes before it, is durable or lost with them.
+        let (flow, synced) = self.sync_held()?;
+        if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        // What this statement changed itself is part of no group.
-        if let Err(error) = self.session.sync() {
-            return self.fail(&error.into());
+        if let Err(error) = synced {
+            return self.fail(&error);
         }
         for note in reply.notes {
             writeln!(self.err, "{note}")?;
@@ -153,32 +154,38 @@ impl<'a> Runner<'a> {
 
     /// Makes the held statements durable and says so, or says of each that it failed.
     pub fn flush(&mut self) -> io::Result<Flow> {
+        Ok(match self.held {
+            0 => Flow::Continue,
+            _ => self.sync_held()?.0,
+        })
+    }
+
+    /// The same, and what came of the sync, for a statement that is not among the held ones.
+    fn sync_held(&mut self) -> io::Result<(Flow, Result<(), Error>)> {
         let held = std::mem::take(&mut self.held);
         let mut flow = Flow::Continue;
-        if held > 0 {
-            match self.session.sync() {
-                Ok(()) => {
-                    for _ in 0..held {
-                        Streams {
-                            out: self.out,
-                            err: self.err,
-                        }
-                        .ok(self.format)?;
+        let synced = self.session.sync().map_err(Error::from);
+        match &synced {
+            Ok(()) => {
+                for _ in 0..held {
+                    Streams {
+                        out: self.out,
+                        err: self.err,
                     }
-                }
-                Err(error) => {
-                    let error = Error::from(error);
-                    for _ in 0..held {
-                        flow = self.fail(&error)?;
-                    }
+                    .ok(self.format)?;
                 }
             }
-            self.out.flush()?;
+            Err(error) => {
+                for _ in 0..held {
+                    flow = self.fail(error)?;
+                }
+            }
         }
+        self.out.flush()?;
         for notice in self.session.take_notices() {
             writeln!(self.err, "odpsh: {notice}")?;
         }
-        Ok(flow)
+        Ok((flow, synced))
     }
 
     /// Reports a failure.

@@ -111,6 +111,13 @@ impl Session {
         if let Some(store) = self.warehouse.opened() {
             // What stands in the way of mending only matters to a statement that writes, and fails it.
             let _ = store.heal();
+            // Nothing goes on behind a statement that is going to be reported as failed.
+            if store.has_lost(&self.unsynced.borrow()) {
+                return Reply {
+                    outcome: Err(StoreError::Lost.into()),
+                    notes,
+                };
+            }
         }
         let shown = masked.as_deref().unwrap_or(text);
         let outcome = self.life_of(text, shown, now_ms, &mut notes);

@@ -40,7 +40,7 @@ pub struct Batch<'a> {
 pub struct Committed {
     pub number: CommitNumber,
     /// How often commits had been lost before it.
-    pub(crate) losses: usize,
+    pub losses: usize,
 }
 
 /// Commits of one session that are not known to be durable.

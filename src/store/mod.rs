@@ -436,6 +436,15 @@ impl Store {
         }
     }
 
+    /// Whether some of a session's commits were lost already.
+    pub fn has_lost(&self, unsynced: &Unsynced) -> bool {
+        let losses = self.losses();
+        unsynced.commits().iter().any(|commit| {
+            let durable = losses.get(commit.losses);
+            durable.is_some_and(|durable| commit.number > *durable)
+        })
+    }
+
     fn losses(&self) -> MutexGuard<'_, Vec<CommitNumber>> {
         self.losses.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,6 +7,7 @@
 //!
 //! `ODPSH_CRASH_PROGRAMS=n` runs n random programs besides, `ODPSH_CRASH_STRIDE=1` every operation instead of some.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use odpsh::clock::ControlledClock;
 use odpsh::session::{Session, Start};
+use odpsh::store::seam::Disk;
 use odpsh::store::{StoreError, Warehouse};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -32,8 +34,72 @@ struct Trial {
     machine: Machine,
     session: Option<Session>,
     /// What was acknowledged, and the states after it that were not.
-    states: Vec<Model>,
+    states: Vec<State>,
     story: String,
+}
+
+/// A state of the model, and the commit without which there is no such state, where there is one: the least number it can
+/// have, and the time of its statement.
+struct State {
+    model: Model,
+    commit: Option<(u64, i64)>,
+}
+
+impl State {
+    /// What was acknowledged.
+    fn known(model: Model) -> Self {
+        Self {
+            model,
+            commit: None,
+        }
+    }
+}
+
+fn last_commit(session: &Session) -> u64 {
+    session.store().map_or(0, |store| store.mark().number.0)
+}
+
+fn losses(session: &Session) -> usize {
+    session.store().map_or(0, |store| store.mark().losses)
+}
+
+/// The commit at which the log begins and the times of the statements in it, read as `format.md` has it.
+fn statements_in_log(machine: &Machine) -> (u64, BTreeSet<i64>) {
+    let dir = Path::new(HOME).join("log");
+    let numbers = machine.files(&dir).into_keys().filter_map(|name| {
+        let number = name.strip_prefix("base-")?.parse::<u64>().ok()?;
+        (!name.ends_with(".tmp")).then_some(number)
+    });
+    let base = numbers.max().unwrap_or(0);
+    let mut times = BTreeSet::new();
+    let path = dir.join(format!("frames-{base:016}"));
+    let Ok(file) = machine.open(&path, false) else {
+        return (base, times);
+    };
+    let mut log = vec![0; file.size().expect("a size") as usize];
+    file.read_at(&mut log, 0).expect("readable");
+    let (mut last, mut at) = (base, 32);
+    while let Some(header) = log.get(at..at + 24) {
+        let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four"));
+        let end = at + 24 + word(4) as usize;
+        let is_next = header[..4] == *b"OFRM" && header[8..16] == (last + 1).to_le_bytes();
+        let Some(payload) = log.get(at + 24..end).filter(|_| is_next) else {
+            break;
+        };
+        let sum = crc32c::crc32c_append(crc32c::crc32c(&header[4..20]), payload);
+        if sum != word(20) {
+            break;
+        }
+        let config = bincode::config::standard();
+        let read = bincode::serde::decode_from_slice::<(i64, String, String), _>;
+        let ((at_ms, _, statement), _) = read(&payload[12..], config).expect("a frame");
+        if !statement.is_empty() {
+            times.insert(at_ms);
+        }
+        last += 1;
+        at = end.next_multiple_of(8);
+    }
+    (base, times)
 }
 
 type Checked<T> = Result<T, String>;
@@ -60,13 +126,19 @@ impl Trial {
         Self {
             machine: Machine::new(fault, seed ^ (fault.map_or(0, |fault| fault.at) << 32)),
             session: None,
-            states: vec![Model::new(START_MS)],
+            states: vec![State::known(Model::new(START_MS))],
             story: String::new(),
         }
     }
 
     fn latest(&self) -> &Model {
-        self.states.last().expect("at least one state")
+        &self.states.last().expect("at least one state").model
+    }
+
+    /// Adds a state: that of a commit of its own, or one that needs what the last one needs.
+    fn push(&mut self, model: Model, own: Option<(u64, i64)>) {
+        let commit = own.or(self.states.last().and_then(|state| state.commit));
+        self.states.push(State { model, commit });
     }
 
     fn tell(&mut self, what: &str) {
@@ -93,6 +165,7 @@ impl Trial {
     fn acknowledge(&mut self) {
         let last = self.states.len() - 1;
         self.states.drain(..last);
+        self.states[0].commit = None;
     }
 
     /// Runs a program as far as the fault lets it.
@@ -148,6 +221,7 @@ impl Trial {
         match after.step(step) {
             Expected::Nothing => {}
             Expected::Statement(sql, done) => {
+                let (commit, lost) = (last_commit(&session), losses(&session));
                 let outcome = session.run(&sql).outcome;
                 let shown = match &outcome {
                     Ok(_) => "OK".to_owned(),
@@ -157,8 +231,14 @@ impl Trial {
                 self.tell(&format!("{} {sql}", shown_time(after.now_ms)));
                 self.tell(&format!("   {synced}{shown}"));
                 match (outcome, done) {
-                    (Ok(_), Ok(())) => self.states.push(after),
-                    (Err(_), Err(_)) => self.states.push(after),
+                    (Ok(_), Ok(())) => {
+                        // It may be lost already, with what the collector did behind it.
+                        let has_committed =
+                            last_commit(&session) > commit || losses(&session) > lost;
+                        let own = has_committed.then_some((commit + 1, after.now_ms));
+                        self.push(after, own);
+                    }
+                    (Err(_), Err(_)) => self.push(after, None),
                     (Ok(_), Err(_)) => return Err(format!("{sql}: it should fail")),
                     (Err(error), Ok(())) => {
                         if !self.machine.has_struck() {
@@ -167,8 +247,13 @@ impl Trial {
                         // It left nothing, or its group was lost with it.
                         let mut untouched = before;
                         untouched.tick();
-                        self.states.push(after);
-                        self.states.push(untouched);
+                        let needed = self.states.last().and_then(|state| state.commit);
+                        let own = Some((commit + 1, after.now_ms));
+                        self.push(after, own);
+                        self.states.push(State {
+                            model: untouched,
+                            commit: needed,
+                        });
                         if session.sync().is_err() {
                             return self.lose(session, "the group is lost");
                         }
@@ -183,7 +268,7 @@ impl Trial {
                         after.tick();
                     }
                     self.tell(&format!("{} -- gc", shown_time(after.now_ms)));
-                    self.states.push(after.clone());
+                    self.push(after.clone(), None);
                     if let Err(error) = session.collect_all(is_rehearsal) {
                         // A loss of what was done before is told here, too.
                         return self.lose(session, &error.to_string());
@@ -206,7 +291,6 @@ impl Trial {
                     self.acknowledge();
                 }
                 if without_index {
-                    use odpsh::store::seam::Disk;
                     let _ = self.machine.remove_dir(&Path::new(HOME).join("catalog"));
                 }
                 return Ok(());
@@ -221,14 +305,19 @@ impl Trial {
         self.machine.relieve();
         let now_ms = self.latest().now_ms;
         let mut why = String::new();
-        for mut state in std::mem::take(&mut self.states).into_iter().rev() {
-            state.now_ms = now_ms - 1000;
-            state.tick();
+        let (base, times) = statements_in_log(&self.machine);
+        for State { mut model, commit } in std::mem::take(&mut self.states).into_iter().rev() {
+            model.now_ms = now_ms - 1000;
+            model.tick();
             let copy = self.machine.copy();
             let mut session = open(&copy, now_ms).map_err(|error| format!("reopen: {error}"))?;
-            match check(&mut session, &mut state.clone(), 1) {
+            if commit.is_some_and(|(least, at_ms)| least > base && !times.contains(&at_ms)) {
+                // Two states may look the same for a while.
+                continue;
+            }
+            match check(&mut session, &mut model.clone(), 1) {
                 Ok(()) => {
-                    self.states = vec![state];
+                    self.states = vec![State::known(model)];
                     break;
                 }
                 Err(error) => why.push_str(&format!("\nnot: {error}")),
@@ -254,7 +343,7 @@ impl Trial {
         let files = self.machine.files(&Path::new(HOME).join("data"));
         check_bytes(&session, &model, &files)?;
         check(&mut session, &mut model, 3)?;
-        self.states = vec![model];
+        self.states = vec![State::known(model)];
         self.session = Some(session);
         Ok(())
     }
