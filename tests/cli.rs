@@ -169,6 +169,10 @@ fn hostile_input_gets_one_clear_error_and_changes_nothing() {
         .as_bytes(),
         "nested too deeply",
     );
+    one_error(
+        format!("select {}1;", "case when 1=1 then ".repeat(3000)).as_bytes(),
+        "CASE is not closed",
+    );
     let run = home.run(
         &[],
         b"set odps.sql.timezone=Asia/Shanghai; select from_unixtime(8210266876799);",

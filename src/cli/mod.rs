@@ -116,6 +116,10 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         },
     };
 
+    if matches!(args.command, Some(Command::Gc { .. })) && login.is_some() {
+        eprintln!("FAILED: only the owner of the warehouse can collect its backups");
+        return Ok(FAILURE);
+    }
     let is_interactive =
         args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
     let dir = warehouse_dir(args)?;

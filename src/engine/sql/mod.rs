@@ -72,6 +72,9 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut sets = 0;
     // The links of the chain at each level of parentheses.
     let mut chains = vec![0usize];
+    // Each CASE that has no END yet. The parser would try every reading of the others for each of them.
+    let mut cases: Vec<usize> = Vec::new();
+    let mut before = &Token::EOF;
     for token in tokens {
         let at = || tokens::offset(token.span.start);
         match &token.token {
@@ -93,6 +96,8 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
                     }
                     chains.fill(0);
                 }
+                Keyword::CASE if *before != Token::Period => cases.push(at()),
+                Keyword::END if *before != Token::Period => drop(cases.pop()),
                 Keyword::AND | Keyword::OR => *chains.last_mut().expect("never empty") += 1,
                 Keyword::SELECT
                 | Keyword::FROM
@@ -119,8 +124,12 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
             ))
             .at(at()));
         }
+        before = &token.token;
     }
-    Ok(())
+    match cases.pop() {
+        Some(at) => Err(Error::syntax(at, "CASE is not closed by END")),
+        None => Ok(()),
+    }
 }
 
 fn syntax_error(error: &ParserError, begin: usize, end: usize) -> Error {
