@@ -100,6 +100,13 @@ fn a_very_long_value_is_printed_whole_on_its_line() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_statement() {
+    let home = Home::new();
+    let run = home.run(&[], "\u{feff}select 1 as a;".as_bytes()).ok();
+    assert!(run.out.contains("| 1 |"), "{}", run.out);
+}
+
+#[test]
 fn quit_ends_a_script() {
     let home = Home::new();
     let run = home.run(&[], b"select 1 as a; quit; select 2 as a;").ok();

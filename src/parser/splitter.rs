@@ -38,7 +38,11 @@ pub struct Splitter {
     line_is_blank: bool,
     /// Bytes of the current statement that were dropped because it is too long.
     dropped: usize,
+    /// The first bytes were looked at.
+    has_begun: bool,
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Default for Splitter {
     fn default() -> Self {
@@ -48,6 +52,7 @@ impl Default for Splitter {
             mode: Mode::Code,
             line_is_blank: true,
             dropped: 0,
+            has_begun: false,
         }
     }
 }
@@ -56,6 +61,13 @@ impl Splitter {
     /// Adds input.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        if !self.has_begun {
+            // The mark that some editors put before the text.
+            if self.scanned == 0 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+                self.buffer.drain(..BYTE_ORDER_MARK.len());
+            }
+            self.has_begun = self.buffer.len() >= BYTE_ORDER_MARK.len();
+        }
     }
 
     /// The next statement that is complete; empty ones are passed over.
