@@ -19,6 +19,9 @@ pub trait Clock: Send + Sync {
 
     /// Moves a controlled clock on by `millis`; false where time cannot be steered.
     fn advance(&self, millis: i64) -> bool;
+
+    /// Whether time is steered rather than the machine's.
+    fn is_controlled(&self) -> bool;
 }
 
 /// The machine's own clock and random ids.
@@ -34,6 +37,10 @@ impl Clock for SystemClock {
     }
 
     fn advance(&self, _millis: i64) -> bool {
+        false
+    }
+
+    fn is_controlled(&self) -> bool {
         false
     }
 }
@@ -91,6 +98,10 @@ impl Clock for ControlledClock {
 
     fn advance(&self, millis: i64) -> bool {
         self.next_ms.fetch_add(millis, Ordering::Relaxed);
+        true
+    }
+
+    fn is_controlled(&self) -> bool {
         true
     }
 }

@@ -100,6 +100,27 @@ fn a_very_long_value_is_printed_whole_on_its_line() {
 }
 
 #[test]
+fn nothing_ends_by_the_clock_of_a_user_who_is_not_the_owner() {
+    let home = Home::new();
+    home.sql(
+        "add user bob with secret 'b'; create table t (a bigint); insert into t values (1);
+         insert overwrite table t values (2); create table ends (a bigint) lifecycle 1;",
+    );
+    let before = home.sql("show history for tables;");
+    let later = ["-u", "bob", "-p", "b", "--clock", "2090-01-01 00:00:00"];
+    home.run(&[&later[..], &["-e", "whoami; show tables;"]].concat(), b"");
+    let refused = home.run(&[&["gc"], &later[..]].concat(), b"");
+    assert_eq!(refused.status, 1);
+    assert!(refused.err.contains("only the owner"), "{}", refused.err);
+    assert_eq!(home.sql("show history for tables;"), before);
+    assert_eq!(
+        home.sql("select * from t version as of 2;"),
+        "+---+\n| a |\n+---+\n| 1 |\n+---+\n"
+    );
+    assert!(home.sql("show tables;").contains("ends"));
+}
+
+#[test]
 fn a_byte_order_mark_is_no_statement() {
     let home = Home::new();
     let run = home.run(&[], "\u{feff}select 1 as a;".as_bytes()).ok();

@@ -191,7 +191,8 @@ impl Session {
             count_holds_once(store, cx.now_ms)?;
         }
         let (seen, next_ms) = self.next_end.get();
-        if seen == store.lifecycle_changes() && cx.now_ms < next_ms {
+        let is_early = seen == store.lifecycle_changes() && cx.now_ms < next_ms;
+        if is_early || !self.time_counts() {
             return Ok(());
         }
         // What has come to the end of its lifecycle is dropped.
@@ -219,8 +220,17 @@ impl Session {
         }
     }
 
+    /// Whether something may come to its end by this session's time: a user who is not the owner could
+    /// steer his clock past the days of what he may not drop.
+    fn time_counts(&self) -> bool {
+        self.identity.is_owner || !self.clock.is_controlled()
+    }
+
     /// Removes what has expired, now and then.
     fn collect_in_passing(&mut self) -> Result<()> {
+        if !self.time_counts() {
+            return Ok(());
+        }
         let is_due = self.next_due_ms.is_some_and(|due| due <= self.now_ms);
         if self.uncollected >= COLLECT_AFTER || (is_due && self.uncollected > 0) {
             self.collect()?;
@@ -349,7 +359,7 @@ impl Session {
     /// Ends the session; the last one gives the warehouse back.
     pub fn close(mut self) -> std::result::Result<(), StoreError> {
         let synced = self.sync();
-        if self.uncollected > 0 {
+        if self.uncollected > 0 && self.time_counts() {
             // What is left, the next session finds.
             let _ = self.collect();
         }

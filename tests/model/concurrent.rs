@@ -53,6 +53,10 @@ impl Clock for SharedClock {
     fn advance(&self, _: i64) -> bool {
         false
     }
+
+    fn is_controlled(&self) -> bool {
+        true
+    }
 }
 
 fn session(warehouse: &Arc<Warehouse>, time: &Arc<AtomicI64>) -> (Session, Arc<AtomicI64>) {
