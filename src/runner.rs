@@ -92,6 +92,12 @@ impl<'a> Runner<'a> {
                 );
                 self.fail(&Error::syntax(0, detail))
             }
+            Err(SplitError::OpenComment { line }) => {
+                let detail = format!(
+                    "comment not closed: it begins in line {line} of the input, nothing from there on is run"
+                );
+                self.fail(&Error::syntax(0, detail))
+            }
         }
     }
 

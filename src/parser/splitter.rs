@@ -16,6 +16,8 @@ pub enum SplitError {
     NotText,
     /// The statement is longer than [`STATEMENT_MAX`]; it was skipped.
     TooLong { bytes: usize },
+    /// The input ends in a comment; `line`, counted from 1, is where it begins.
+    OpenComment { line: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub struct Splitter {
     dropped: usize,
     /// The first bytes were looked at.
     has_begun: bool,
+    /// Lines of the input that were scanned to their ends.
+    lines: usize,
+    /// `lines` where the last block comment began.
+    comment_at: usize,
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -53,6 +59,8 @@ impl Default for Splitter {
             line_is_blank: true,
             dropped: 0,
             has_begun: false,
+            lines: 0,
+            comment_at: 0,
         }
     }
 }
@@ -88,6 +96,11 @@ impl Splitter {
                 None => self.finish(),
             };
         }
+        if self.mode == Mode::BlockComment {
+            let line = self.comment_at + 1;
+            self.clear();
+            return Some(Err(SplitError::OpenComment { line }));
+        }
         let end = self.buffer.len();
         self.take(end, end)
     }
@@ -122,6 +135,7 @@ impl Splitter {
                     b'-' if next == Some(b'-') => self.begin_comment(Mode::LineComment),
                     b'/' if next == Some(b'*') => {
                         self.begin_comment(Mode::BlockComment);
+                        self.comment_at = self.lines;
                         self.buffer[at + 1] = b' ';
                         width = 2;
                     }
@@ -151,6 +165,8 @@ impl Splitter {
                     }
                 }
             }
+            let ends_line = byte == b'\n' || (width == 2 && next == Some(b'\n'));
+            self.lines += usize::from(ends_line);
             self.line_is_blank =
                 byte == b'\n' || (self.line_is_blank && byte.is_ascii_whitespace());
             self.scanned = (at + width).min(self.buffer.len());
@@ -192,26 +208,28 @@ impl Splitter {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn split(text: &str) -> Vec<String> {
-        split_in_pieces(text, text.len().max(1))
+        let pieces = split_in_pieces(text, text.len().max(1));
+        pieces
+            .into_iter()
+            .map(|piece| piece.expect("text"))
+            .collect()
     }
 
-    fn split_in_pieces(text: &str, size: usize) -> Vec<String> {
+    fn split_in_pieces(text: &str, size: usize) -> Vec<Result<String, SplitError>> {
         let mut splitter = Splitter::default();
         let mut found = Vec::new();
         for piece in text.as_bytes().chunks(size) {
             splitter.push(piece);
-            while let Some(statement) = splitter.next_complete() {
-                found.push(statement.expect("text"));
-            }
+            found.extend(iter::from_fn(|| splitter.next_complete()));
         }
-        while let Some(statement) = splitter.finish() {
-            found.push(statement.expect("text"));
-        }
+        found.extend(iter::from_fn(|| splitter.finish()));
         found
     }
 
@@ -241,7 +259,20 @@ mod tests {
         );
         assert_eq!(split("a #b; c"), ["a #b", "c"]);
         assert_eq!(split("select 'a\\';'"), ["select 'a\\';'"]);
-        assert_eq!(split("/* open ; "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_comment_that_is_not_closed_is_named() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"select 1;\nselect 2 /* closed */\n, 3 /* open ;\nselect 4;");
+        assert_eq!(splitter.next_complete(), Some(Ok("select 1".into())));
+        assert_eq!(splitter.next_complete(), None);
+        let line = 3;
+        assert_eq!(
+            splitter.finish(),
+            Some(Err(SplitError::OpenComment { line }))
+        );
+        assert_eq!(splitter.finish(), None);
     }
 
     #[test]
@@ -271,7 +302,7 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_do_not_matter(text in "[-;'\"`#a/* \n\\\\]{0,40}", size in 1usize..7) {
-            prop_assert_eq!(split_in_pieces(&text, size), split(&text));
+            prop_assert_eq!(split_in_pieces(&text, size), split_in_pieces(&text, 40));
         }
     }
 }
