@@ -149,3 +149,18 @@ proptest! {
         within_patience(bodies::record, [vec![which, at, how], put].concat());
     }
 }
+
+/// What the fuzzer of `tests/fuzz` once found.
+#[test]
+fn inputs_that_were_trouble() {
+    for text in [
+        "with a as (select f(1 ]) insert into t select 1",
+        "with a as (select 1 end) insert into t select 1",
+        "from a [ ) insert into t select 1",
+        "update t set a = (1 end, b = 2) where c",
+    ] {
+        within_patience(bodies::statements, text.into());
+    }
+    // A table that says it has no partitions, although its schema has.
+    within_patience(bodies::record, vec![0x0b, 0x40, 0xd5, 0, 0]);
+}

@@ -88,13 +88,24 @@ impl std::fmt::Debug for SnapshotTable {
 }
 
 impl SnapshotTable {
+    /// The rows of `parts` under `schema`.
+    ///
+    /// # Errors
+    /// [`StoreError::CorruptRecord`] where a part has not one value per partition column.
     pub fn new(
         store: Arc<Store>,
         id: TableId,
         name: String,
         schema: Schema,
         parts: Vec<Part>,
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
+        let levels = schema.partition_columns.len();
+        if parts.iter().any(|part| part.values.len() != levels) {
+            return Err(StoreError::CorruptRecord {
+                key: format!("of table {name}"),
+                reason: "its partitions have other levels than its schema".into(),
+            });
+        }
         let file_schema = storage_schema(&schema.columns);
         let partition_fields: Vec<FieldRef> =
             storage_schema(&schema.partition_columns).fields().to_vec();
@@ -105,7 +116,7 @@ impl SnapshotTable {
             .cloned()
             .collect();
         let table_schema = Arc::new(ArrowSchema::new(all));
-        Self {
+        Ok(Self {
             store,
             id,
             name,
@@ -118,7 +129,7 @@ impl SnapshotTable {
             partition_fields,
             table_schema,
             resolved: Mutex::default(),
-        }
+        })
     }
 
     /// The table with a further column [`SEGMENT_COLUMN`], and with `only` some of its segments.

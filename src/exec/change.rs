@@ -69,7 +69,7 @@ impl Tables for ChangeTables<'_, '_> {
         };
         let store = Arc::clone(self.work.cx.store()?);
         let schema = target.schema.clone();
-        let table = SnapshotTable::new(store, target.id, target.qualified(), schema, parts);
+        let table = SnapshotTable::new(store, target.id, target.qualified(), schema, parts)?;
         Ok(Some(Found::Table(table.marked(only))))
     }
 

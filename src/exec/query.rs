@@ -195,7 +195,7 @@ pub(super) fn stored(
         lsn,
     };
     let store = Arc::clone(cx.store()?);
-    let table = SnapshotTable::new(store, target.id, target.qualified(), schema, vec![part]);
+    let table = SnapshotTable::new(store, target.id, target.qualified(), schema, vec![part])?;
     let mut tables = OneTable {
         name: "__target",
         found: Some(Found::Table(table)),
@@ -276,7 +276,7 @@ fn past(cx: &Context<'_>, id: TableId, table: &Table, point: Point) -> Result<Sn
     let empty = |schema: u32| -> Result<SnapshotTable> {
         let schema = catalog.schema(id, schema)?;
         let (store, name) = (Arc::clone(&store), name.clone());
-        Ok(SnapshotTable::new(store, id, name, schema, Vec::new()))
+        Ok(SnapshotTable::new(store, id, name, schema, Vec::new())?)
     };
     let not_kept = |what: String| Error::semantic(format!("{what} of table {name} is not kept"));
     let Some(mut lsn) = lsn else {
@@ -323,7 +323,7 @@ fn past(cx: &Context<'_>, id: TableId, table: &Table, point: Point) -> Result<Sn
         lsn: piece.chosen.lsn,
     });
     let parts = whole.into_iter().chain(parts).collect();
-    Ok(SnapshotTable::new(store, id, name, schema, parts))
+    Ok(SnapshotTable::new(store, id, name, schema, parts)?)
 }
 
 /// Tables and views as they are now.
@@ -395,7 +395,7 @@ impl Tables for CurrentTables<'_, '_> {
         };
         let name = format!("{}.{}", table.project, table.name);
         let store = Arc::clone(cx.store()?);
-        let table = SnapshotTable::new(store, id, name, schema, parts);
+        let table = SnapshotTable::new(store, id, name, schema, parts)?;
         Ok(Some(Found::Table(table)))
     }
 

@@ -225,21 +225,35 @@ pub(super) fn fragment<'a>(
     at_comma: bool,
 ) -> impl Fn(Tokens<'a>) -> Parsed<'a, Fragment> + Clone {
     move |input| {
-        let mut depth = 0usize;
+        // What is open here; a column may be named `end`, and an alias `case`.
+        let mut open = Vec::new();
         let mut count = 0usize;
         for token in input.rest() {
             let is =
                 |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
             let is_mark = |mark: &str| token.kind == TokenKind::Symbol && token.text == mark;
-            if depth == 0
+            if open.is_empty()
                 && (stops.iter().any(|stop| is(stop)) || is_mark(")") || (at_comma && is_mark(",")))
             {
                 break;
             }
-            if is_mark("(") || is_mark("[") || is("CASE") {
-                depth += 1;
-            } else if is_mark(")") || is_mark("]") || is("END") {
-                depth = depth.saturating_sub(1);
+            if is_mark("(") {
+                open.push(")");
+            } else if is_mark("[") {
+                open.push("]");
+            } else if is("CASE") {
+                open.push("END");
+            } else if is("END") {
+                open.pop_if(|closing| *closing == "END");
+            } else if is_mark(")") || is_mark("]") {
+                match open.iter().rposition(|closing| *closing == token.text) {
+                    Some(opened) => open.truncate(opened),
+                    None => {
+                        let detail =
+                            format!("invalid token '{0}', nothing it closes is open", token.text);
+                        return input.fatal(Error::syntax(token.at, detail));
+                    }
+                }
             }
             count += 1;
         }

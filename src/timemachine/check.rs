@@ -137,7 +137,13 @@ fn examine_table(
 ) -> Result<()> {
     let owner = format!("table {}.{} ({id})", table.project, table.name);
     let schema: Option<Schema> = match catalog.schema(id, table.schema) {
-        Ok(schema) => Some(schema),
+        Ok(schema) => {
+            if table.partitioned == schema.partition_columns.is_empty() {
+                let problem = "its record and its schema differ on whether it is partitioned";
+                findings.push(lost(owner.clone(), problem.into()));
+            }
+            Some(schema)
+        }
         Err(error) => {
             findings.push(lost(owner.clone(), error.to_string()));
             None
