@@ -117,17 +117,7 @@ impl<'a> TableEdit<'a> {
         table: Table,
         schema: &Schema,
         content: Option<NewRow>,
-    ) -> Result<Self, StoreError> {
-        let name = Key::TableName {
-            project: table.project.clone(),
-            name: table.name.clone(),
-        };
-        batch.expect_absent(name.clone());
-        batch.expect_absent(Key::View {
-            project: table.project.clone(),
-            name: table.name.clone(),
-        });
-        batch.put(&name, &TableName { table: id });
+    ) -> Self {
         batch.put(
             &Key::Schema {
                 table: id,
@@ -143,6 +133,7 @@ impl<'a> TableEdit<'a> {
             listed: Vec::new(),
             now_ms: author.now_ms,
         };
+        edit.claim_name(batch);
         let empty = (!edit.table.partitioned).then(Snapshot::default);
         let row = content.unwrap_or(NewRow {
             content: empty,
@@ -152,7 +143,7 @@ impl<'a> TableEdit<'a> {
         if loaded {
             edit.table.last_lsn = edit.table.last_lsn.next();
         }
-        Ok(edit)
+        edit
     }
 
     /// Appends a row of the table itself.
@@ -304,31 +295,30 @@ impl<'a> TableEdit<'a> {
     }
 
     /// Brings the dropped table back under `name`, with its RESTORE row.
-    pub fn revive_table(
-        &mut self,
-        batch: &mut Batch<'_>,
-        name: &str,
-        row: NewRow,
-    ) -> Result<Lsn, StoreError> {
+    pub fn revive_table(&mut self, batch: &mut Batch<'_>, name: &str, row: NewRow) -> Lsn {
         batch.remove(&self.dropped_key());
         self.table.dropped_at_ms = None;
         self.table.name = name.to_owned();
-        self.claim_name(batch)?;
-        Ok(self.add_table_row(batch, row))
+        self.claim_name(batch);
+        self.add_table_row(batch, row)
     }
 
     /// Gives the live table another name. History keeps no row of it.
-    pub fn rename(&mut self, batch: &mut Batch<'_>, name: &str) -> Result<(), StoreError> {
+    pub fn rename(&mut self, batch: &mut Batch<'_>, name: &str) {
         batch.remove(&self.name_key());
         self.table.name = name.to_owned();
         self.table.ddl_at_ms = self.author.now_ms;
-        self.claim_name(batch)
+        self.claim_name(batch);
     }
 
-    fn claim_name(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
-        batch.expect_unchanged(self.name_key())?;
+    /// Tables and views share their names.
+    fn claim_name(&self, batch: &mut Batch<'_>) {
+        batch.expect_absent(Key::View {
+            project: self.table.project.clone(),
+            name: self.table.name.clone(),
+        });
+        batch.expect_absent(self.name_key());
         batch.put(&self.name_key(), &TableName { table: self.id });
-        Ok(())
     }
 
     /// Puts the table into the batch.

@@ -177,7 +177,8 @@ fn rename(cx: &Context<'_>, target: Target, new_name: &Name) -> Result<Outcome> 
         return Err(Error::table_exists(&project, &new_name.text).at(new_name.at.0));
     }
     edited(cx, target, |batch, edit| {
-        Ok(edit.rename(batch, &new_name.text)?)
+        edit.rename(batch, &new_name.text);
+        Ok(())
     })
 }
 

@@ -46,7 +46,7 @@ pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcom
     }
     let id = cx.new_table_id(&mut batch);
     let table = new_table(cx, &new);
-    TableEdit::create(&mut batch, &author, id, table, &new.schema, content)?.finish(&mut batch);
+    TableEdit::create(&mut batch, &author, id, table, &new.schema, content).finish(&mut batch);
     cx.commit(batch, &author)?;
     Ok(Outcome::Done)
 }
@@ -198,8 +198,7 @@ pub(super) fn clone_table(cx: &Context<'_>, plan: ClonePlan) -> Result<Outcome> 
                 )),
             };
             let id = cx.new_table_id(&mut batch);
-            let mut edit =
-                TableEdit::create(&mut batch, &author, id, table, &source.schema, first)?;
+            let mut edit = TableEdit::create(&mut batch, &author, id, table, &source.schema, first);
             for (_, partition) in plan.partitions {
                 let row = NewRow::content(Operation::Create, content(partition.head)?, 0);
                 let id = cx.new_partition_id(&mut batch);

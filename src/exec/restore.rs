@@ -151,6 +151,13 @@ impl Work<'_, '_> {
         })
     }
 
+    fn check_no_view(&self, project: &str, name: &str) -> Result<()> {
+        match self.catalog.view(project, name)? {
+            Some(_) => Err(Refusal::NameOfView(name.to_owned()).into()),
+            None => Ok(()),
+        }
+    }
+
     fn begin(&self) -> Result<Batch<'_>> {
         Ok(self.cx.store()?.begin())
     }
@@ -175,6 +182,7 @@ impl Work<'_, '_> {
         if self.catalog.live_table(&self.project, &name)?.is_some() {
             return Err(Refusal::NameTaken(name).into());
         }
+        self.check_no_view(&self.project, &name)?;
         let mut batch = self.begin()?;
         let before = self.last_content(source.id, source.table.head)?;
         let partitions = if source.table.partitioned {
@@ -187,7 +195,7 @@ impl Work<'_, '_> {
             &mut batch,
             &name,
             restored(Operation::Restore, before, source.id, 0),
-        )?;
+        );
         for (id, mut partition) in partitions {
             let lsn = partition.head;
             let version = self.catalog.require_version(source.id, lsn)?;
@@ -486,7 +494,10 @@ impl Work<'_, '_> {
                 }
                 self.restore_onto(&source, target, content, pieces, &schema, parts.is_empty())
             }
-            None => self.restore_as_new(&source, content, pieces, &schema, project, name),
+            None => {
+                self.check_no_view(project, name)?;
+                self.restore_as_new(&source, content, pieces, &schema, project, name)
+            }
         }
     }
 
@@ -627,7 +638,7 @@ impl Work<'_, '_> {
         let id = self.cx.new_table_id(&mut batch);
         let content =
             content.map(|content| restored(Operation::Create, Some(content), source.id, 0));
-        let mut edit = TableEdit::create(&mut batch, &self.author, id, table, schema, content)?;
+        let mut edit = TableEdit::create(&mut batch, &self.author, id, table, schema, content);
         for Piece {
             partition, chosen, ..
         } in pieces

@@ -10,6 +10,8 @@ use crate::store::StoreError;
 pub enum Refusal {
     #[error("table {0} already exists")]
     NameTaken(String),
+    #[error("view {0} already exists")]
+    NameOfView(String),
     #[error("table id {0} not found in backup")]
     UnknownTableId(TableId),
     #[error("table {0} is not dropped")]

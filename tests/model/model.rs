@@ -1,6 +1,6 @@
 //! The naive model: a full copy of every version, and every rule of history in the plainest words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::program::{NAMES, PARTS, Step};
@@ -81,6 +81,8 @@ pub struct Model {
     /// What was superseded before is gone of tables that follow the project.
     horizon_ms: i64,
     pub tables: Vec<Table>,
+    /// The names of the views, which no table may have.
+    views: BTreeSet<usize>,
     ids: u64,
     marks: u64,
     values: u64,
@@ -278,6 +280,7 @@ impl Model {
             days: 1,
             horizon_ms: 0,
             tables: Vec::new(),
+            views: BTreeSet::new(),
             ids: 0,
             marks: 0,
             values: 0,
@@ -369,6 +372,10 @@ impl Model {
         self.tables
             .iter()
             .position(|table| table.name == name && table.dropped_ms.is_none())
+    }
+
+    fn is_taken(&self, name: usize) -> bool {
+        self.live(name).is_some() || self.views.contains(&name)
     }
 
     /// Tables that are listed, by name, creation and life.
@@ -851,6 +858,10 @@ impl Model {
                 };
                 format!("alter table {} touch {of}", n(name))
             }
+            Step::View { name } if self.views.contains(&usize::from(*name)) => {
+                format!("drop view {}", n(name))
+            }
+            Step::View { name } => format!("create view {} as select 1 a", n(name)),
             Step::Retention { days } => {
                 format!("setproject odps.timemachine.retention.days={days}")
             }
@@ -905,7 +916,7 @@ impl Model {
         match step {
             Step::Create { name, partitioned } => {
                 let name = usize::from(*name);
-                if self.live(name).is_some() {
+                if self.is_taken(name) {
                     return Err(Refused);
                 }
                 let mut table = self.new_table(name, *partitioned, vec![(1, 'a')]);
@@ -992,7 +1003,7 @@ impl Model {
             }
             Step::Rename { from, to } => {
                 let place = self.need(*from)?;
-                if self.live(usize::from(*to)).is_some() {
+                if self.is_taken(usize::from(*to)) {
                     return Err(Refused);
                 }
                 self.tables[place].name = usize::from(*to);
@@ -1000,7 +1011,7 @@ impl Model {
             Step::Undrop { which } => {
                 let dropped = self.dropped();
                 let place = dropped[usize::from(*which) % dropped.len()];
-                if self.tables[place].gone || self.live(self.tables[place].name).is_some() {
+                if self.tables[place].gone || self.is_taken(self.tables[place].name) {
                     return Err(Refused);
                 }
                 let table = &mut self.tables[place];
@@ -1097,10 +1108,19 @@ impl Model {
             Step::CreateAs { name, lsn, to } => {
                 let lsn = self.lsn(*name, *lsn);
                 let place = self.need(*name)?;
-                if self.live(usize::from(*to)).is_some() {
+                if self.is_taken(usize::from(*to)) {
                     return Err(Refused);
                 }
                 self.create_as(place, lsn, usize::from(*to))?;
+            }
+            Step::View { name } => {
+                let name = usize::from(*name);
+                if !self.views.remove(&name) {
+                    if self.is_taken(name) {
+                        return Err(Refused);
+                    }
+                    self.views.insert(name);
+                }
             }
             Step::MergeSmallFiles { name } => {
                 let place = self.need(*name)?;
@@ -1313,6 +1333,9 @@ impl Model {
         let now_ms = self.now_ms;
         let source = self.tables[place].clone();
         parts.sort_by_key(|(value, _)| *value);
+        if self.views.contains(&to) {
+            return Err(Refused);
+        }
         let Some(target) = self.live(to) else {
             let columns = source.schemas[&schema].clone();
             let mut table = self.new_table(to, source.partitioned, columns);

@@ -110,6 +110,10 @@ pub enum Step {
         name: u8,
         part: u8,
     },
+    /// Makes a view of that name, or drops the one there is.
+    View {
+        name: u8,
+    },
     Retention {
         days: u8,
     },
@@ -172,6 +176,7 @@ pub fn step() -> impl Strategy<Value = Step> {
             Step::Switch { name, part, enabled }
         }),
         1 => (name(), part()).prop_map(|(name, part)| Step::Touch { name, part }),
+        2 => name().prop_map(|name| Step::View { name }),
         2 => days().prop_map(|days| Step::Retention { days }),
         2 => (name(), prop::option::of(days())).prop_map(|(name, days)| Step::TableRetention { name, days }),
         1 => (name(), prop::option::of(0u8..40)).prop_map(|(name, hours)| Step::Purge { name, hours }),
