@@ -10,6 +10,7 @@ use super::codec::{self, Record};
 use super::error::{StoreError, io_error};
 use super::index::{Change, Digest, Index, Order};
 use super::keys::KeyRange;
+use super::log::FRAME_MAX;
 use super::seam::{Disk, exists};
 use crate::ids::CommitNumber;
 
@@ -39,6 +40,8 @@ impl Record for BaseEnd {
 }
 
 const CHUNK_BYTES: usize = 64 << 10;
+/// A chunk holds at most one record beyond [`CHUNK_BYTES`], and that was in a frame once.
+const ENTRY_MAX: u64 = (FRAME_MAX + (1 << 20)) as u64;
 
 pub(crate) fn base_name(commit: CommitNumber) -> String {
     format!("base-{:016}", commit.0)
@@ -74,6 +77,7 @@ pub(crate) fn write(
         changes: Vec::new(),
     };
     let (mut chunk_bytes, mut number) = (0, 0u64);
+    let mut digest = Digest::default();
     let everything = KeyRange {
         from: Vec::new(),
         until: vec![0xFF],
@@ -85,6 +89,7 @@ pub(crate) fn write(
                 reason: "its checksum does not match".into(),
             });
         }
+        digest.add(key, value, value.len());
         chunk_bytes += key.len() + value.len();
         chunk.changes.push(Change {
             key: key.to_vec(),
@@ -97,6 +102,13 @@ pub(crate) fn write(
         }
         Ok(std::ops::ControlFlow::Continue(()))
     })?;
+    if digest != end.digest {
+        // What is not in a base is lost for good.
+        return Err(StoreError::Index {
+            action: "become the base of the log",
+            reason: "it has not all records it should have".into(),
+        });
+    }
     put(number, codec::encode(&number.to_be_bytes(), &chunk))?;
     put(number + 1, codec::encode(&(number + 1).to_be_bytes(), &end))?;
     file.sync_data().map_err(io_error("sync", &staged))?;
@@ -127,6 +139,9 @@ pub(crate) fn read(
         ));
         if read < head.len() || offset + 12 + entry_bytes > length {
             return Err(corrupt("the base is cut short"));
+        }
+        if entry_bytes > ENTRY_MAX {
+            return Err(corrupt("an entry is longer than any"));
         }
         if head[4..] != number.to_le_bytes() {
             return Err(corrupt("the base is out of order"));

@@ -3,6 +3,7 @@
 //! The log is read to its end into an index in memory; what the store gives is then looked at through that. Where the log is
 //! damaged and the index on disk is sound and has come further, the index takes its place.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order};
 use super::keys::{self, KeyRange};
 use super::lock::{LastOwner, WarehouseLock};
-use super::log::{Log, Place, Tail, frames_name};
-use super::recovery::{self, position};
+use super::log::{self, Frame, Log, Place, Tail, frames_name};
+use super::recovery::{self, Opened, position};
 use super::seam::{Disk, Seam, exists, read_start, replace_file};
 use super::segment::{self, Body, SegmentRecord, SegmentRef};
 use super::warehouse::{self, Format};
@@ -64,6 +65,8 @@ struct Loaded {
     index: Box<dyn Index>,
     place: Place,
     error: Option<StoreError>,
+    /// What stands behind `place` cannot be read, or is no frame.
+    is_cut: bool,
 }
 
 impl Checkup {
@@ -109,8 +112,14 @@ impl Checkup {
             };
             checkup.find("FORMAT".into(), problem.into(), Remedy::Rebuild);
         }
-        checkup.read()?;
-        Ok(checkup)
+        match checkup.read() {
+            Ok(()) => Ok(checkup),
+            Err(error) => {
+                // What LOCK says stays as it was.
+                let _ = checkup.end();
+                Err(error)
+            }
+        }
     }
 
     fn find(&mut self, object: String, problem: String, remedy: Remedy) {
@@ -127,27 +136,35 @@ impl Checkup {
         self.base = base;
         let mut loaded = load(&self.seam, &log_dir, base)?;
         let opened = self.open_index();
+        let opened = self.without_stranger(&loaded, opened)?;
         self.judge_tail(&mut loaded, opened.as_ref().map(|(_, applied)| *applied));
         if let Some(error) = loaded.error.take() {
             self.log_is_damaged = true;
-            let object = format!("log/{}", frames_name(base));
+            let applied = opened.as_ref().map(|(_, applied)| *applied);
             let saved = match &opened {
-                Some((index, applied)) => self.save(&log_dir, base, &**index, *applied)?,
+                Some((index, applied)) => Some(self.save(&log_dir, &**index, *applied)?),
                 None => None,
             };
-            match saved {
-                Some(saved) => {
-                    self.find(object, error.to_string(), Remedy::Rebuild);
-                    loaded = saved;
-                }
-                None => {
-                    self.commits_are_lost = true;
-                    self.find(object, error.to_string(), Remedy::None);
-                    self.name_lost(&log_dir, base, loaded.place)?;
-                }
+            if let Some(saved) = saved.filter(|saved| saved.place.commit > loaded.place.commit) {
+                loaded = saved;
             }
+            let lost = match Log::open_past(&self.seam.disk, &log_dir, base, 0) {
+                Ok(log) => log.frames_behind(loaded.place)?,
+                Err(_) => Vec::new(),
+            };
+            let known = recovery::witness(applied, self.lock.last_owner());
+            // Where it was closed in order nothing can be behind its last commit.
+            let is_last = self.lock.last_owner() == LastOwner::Closed(loaded.place.commit);
+            self.commits_are_lost =
+                (loaded.is_cut && !is_last) || known > loaded.place.commit || !lost.is_empty();
+            let remedy = match self.commits_are_lost {
+                true => Remedy::None,
+                false => Remedy::Rebuild,
+            };
+            self.find(object_of(&error, base), error.to_string(), remedy);
+            self.name_lost(lost);
         } else {
-            self.compare(&*loaded.index, loaded.place, opened.as_ref())?;
+            self.compare(&log_dir, &loaded, opened.as_ref())?;
         }
         drop(opened);
         self.commits = loaded.place.commit.0;
@@ -175,12 +192,7 @@ impl Checkup {
         if exists(&*self.seam.disk, &log_dir.join(frames_name(base)))? {
             return Ok(base);
         }
-        let names = self.seam.disk.list(log_dir);
-        let names = names.map_err(io_error("read", log_dir))?;
-        let numbers = names
-            .iter()
-            .filter_map(|name| name.strip_prefix("frames-")?.parse::<u64>().ok());
-        Ok(numbers.max().map_or(base, CommitNumber))
+        Ok(recovery::newest_frames(&self.seam, log_dir)?.unwrap_or(base))
     }
 
     /// The index on disk, where there is one that opens and agrees with itself.
@@ -190,7 +202,7 @@ impl Checkup {
             return None;
         }
         let mut notices = Vec::new();
-        let opened = recovery::open_index(&self.seam, &catalog, LastOwner::Unknown, &mut notices);
+        let opened = recovery::open_index(&self.seam, &catalog, true, &mut notices);
         match opened {
             Ok(Some(opened)) => Some(opened),
             Ok(None) | Err(_) => {
@@ -216,33 +228,60 @@ impl Checkup {
         }
     }
 
+    /// The index, unless it is of another warehouse: it does not lie on a log that can be read to its end, and has no
+    /// version that is in the log, or has one otherwise.
+    fn without_stranger(
+        &mut self,
+        loaded: &Loaded,
+        opened: Option<Opened>,
+    ) -> Result<Option<Opened>, StoreError> {
+        let Some((index, applied)) = opened else {
+            return Ok(None);
+        };
+        if loaded.error.is_some()
+            || applied.commit <= loaded.place.commit
+            || is_kin(&*loaded.index, &*index)?
+        {
+            return Ok(Some((index, applied)));
+        }
+        self.index_is_damaged = true;
+        let problem = "it is of another warehouse than the commit log";
+        self.find("catalog".into(), problem.into(), Remedy::Rebuild);
+        Ok(None)
+    }
+
     /// Compares the index on disk, record by record, with what the log says.
     fn compare(
         &mut self,
-        truth: &dyn Index,
-        place: Place,
-        opened: Option<&(Box<dyn Index>, Applied)>,
+        log_dir: &Path,
+        loaded: &Loaded,
+        opened: Option<&Opened>,
     ) -> Result<(), StoreError> {
         let Some((index, applied)) = opened else {
             return Ok(());
         };
+        let (truth, place) = (&*loaded.index, loaded.place);
+        let mut differs = false;
         if applied.commit < place.commit {
-            // Behind, as after a kill: the rest is replayed at the next start.
-            return Ok(());
+            // Behind, as after a kill: the rest is replayed at the next start, if it lies on the log.
+            let mut log = Log::open(&self.seam.disk, log_dir, self.base)?;
+            differs = !recovery::stand_at(&self.seam, log_dir, &mut log, applied)?;
+        } else {
+            differs |= applied.chain != place.chain;
+            index.scan(&everything(), Order::Ascending, &mut |key, value| {
+                differs |= truth.get(key)?.as_deref() != Some(value);
+                Ok(if differs {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
+            })?;
+            let count = |index: &dyn Index| -> Result<u64, StoreError> {
+                Ok(index.applied()?.map_or(0, |applied| applied.digest.count))
+            };
+            differs |= count(truth)? != count(&**index)?;
         }
-        let mut differs = applied.chain != place.chain;
-        index.scan(&everything(), Order::Ascending, &mut |key, value| {
-            differs |= truth.get(key)?.as_deref() != Some(value);
-            Ok(if differs {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
-        let count = |index: &dyn Index| -> Result<u64, StoreError> {
-            Ok(index.applied()?.map_or(0, |applied| applied.digest.count))
-        };
-        if differs || count(truth)? != count(&**index)? {
+        if differs {
             self.index_is_damaged = true;
             let problem = "it does not say what the commit log says";
             self.find("catalog".into(), problem.into(), Remedy::Rebuild);
@@ -250,65 +289,62 @@ impl Checkup {
         Ok(())
     }
 
-    /// What an index that has come further than the damage saves, with what of the log follows it.
+    /// What an index saves, with what of the log follows it.
     fn save(
         &self,
         log_dir: &Path,
-        base: CommitNumber,
         index: &dyn Index,
         applied: Applied,
-    ) -> Result<Option<Loaded>, StoreError> {
+    ) -> Result<Loaded, StoreError> {
         let saved = memory::open(&self.dir.join("catalog"), &self.seam.disk)?;
         copy(index, &*saved)?;
-        let mut place = Place {
+        let base = self.base;
+        let begin = Place {
             commit: applied.commit,
             chain: applied.chain,
-            frame_offset: applied.frame_offset,
-            end_offset: applied.end_offset,
+            frame_offset: 0,
+            end_offset: log::FILE_HEADER,
         };
-        let mut error = None;
-        if applied.base == base
-            && let Ok(mut log) = Log::open(&self.seam.disk, log_dir, base)
-            && log.stand(place)
-        {
-            let read = log.read_on(&mut |at, frame| {
-                recovery::check_values(&frame.changes)?;
-                place = at;
-                saved.apply(&frame.changes, position(base, at))
-            });
-            error = read.err();
-        }
-        let known = recovery::witness(Some(applied), self.lock.last_owner());
-        let is_whole = error.is_none() && known <= place.commit;
+        let mut place = match applied.base == base {
+            true => Place {
+                frame_offset: applied.frame_offset,
+                end_offset: applied.end_offset,
+                ..begin
+            },
+            false => begin,
+        };
+        let tail = match Log::open_past(&self.seam.disk, log_dir, base, applied.chain) {
+            // The base was written, and the process ended before the index heard of it; or the index is older.
+            Ok(log) if applied.base != base && log.place() != begin => Tail::Torn,
+            Ok(mut log) if log.is_inside(place) => {
+                log.stand(place);
+                let read = log.read_on(&mut |at, frame| {
+                    recovery::check_values(&frame.changes)?;
+                    place = at;
+                    saved.apply(&frame.changes, position(base, at))
+                });
+                damage(read)?.unwrap_or(Tail::Torn)
+            }
+            _ => Tail::Torn,
+        };
         saved.apply(&[], position(base, place))?;
-        Ok(is_whole.then_some(Loaded {
+        Ok(Loaded {
             index: saved,
             place,
             error: None,
-        }))
+            is_cut: tail != Tail::Clean,
+        })
     }
 
-    /// Names the commits behind the damage that can still be read, so that they can be done again.
-    fn name_lost(
-        &mut self,
-        log_dir: &Path,
-        base: CommitNumber,
-        place: Place,
-    ) -> Result<(), StoreError> {
-        let Ok(log) = Log::open(&self.seam.disk, log_dir, base) else {
-            return Ok(());
-        };
-        for (commit, frame) in log.frames_behind(place)? {
+    /// Names commits behind damage that can still be read, so that they can be done again.
+    fn name_lost(&mut self, lost: Vec<(CommitNumber, Frame)>) {
+        for (commit, frame) in lost {
             if !frame.statement.is_empty() {
                 let object = format!("commit {commit} of {}", frame.user);
-                self.find(
-                    object,
-                    format!("it is lost: {}", frame.statement),
-                    Remedy::None,
-                );
+                let problem = format!("it is lost: {}", frame.statement);
+                self.find(object, problem, Remedy::None);
             }
         }
-        Ok(())
     }
 
     /// The names of files in the data folder that no record names.
@@ -324,20 +360,17 @@ impl Checkup {
             .list(&data)
             .map_err(io_error("read", &data))?
         {
-            if name.starts_with("damaged-") {
-                continue;
-            }
             let id = segment::id_of_file(name.split('#').next().unwrap_or_default());
-            let is_known = match id.filter(|_| !name.contains('#')) {
-                Some(id) => matches!(
+            // What is not named as a data file is not ours.
+            let Some(id) = id else { continue };
+            let is_known = !name.contains('#')
+                && matches!(
                     store.get::<SegmentRecord>(&Key::Segment(id)),
                     Ok(Some(SegmentRecord {
                         body: Body::Parquet { .. },
                         ..
                     })) | Err(_)
-                ),
-                None => false,
-            };
+                );
             if !is_known {
                 orphans.push(name);
             }
@@ -475,6 +508,9 @@ impl Store {
     }
 }
 
+/// So many versions in common are no chance.
+const KIN_ENOUGH: usize = 1000;
+
 fn everything() -> KeyRange {
     KeyRange {
         from: Vec::new(),
@@ -484,40 +520,112 @@ fn everything() -> KeyRange {
 
 /// Reads a log into an index in memory, as far as it can be read.
 fn load(seam: &Seam, log_dir: &Path, base: CommitNumber) -> Result<Loaded, StoreError> {
-    let index = memory::open(log_dir, &seam.disk)?;
-    let mut place = Place {
-        commit: CommitNumber(0),
-        chain: 0,
-        frame_offset: 0,
-        end_offset: 0,
+    let mut loaded = Loaded {
+        index: memory::open(log_dir, &seam.disk)?,
+        place: Place {
+            commit: CommitNumber(0),
+            chain: 0,
+            frame_offset: 0,
+            end_offset: 0,
+        },
+        error: None,
+        is_cut: true,
     };
-    let outcome = read_log(seam, log_dir, base, &*index, &mut place);
-    Ok(Loaded {
-        index,
-        place,
-        error: outcome.err(),
-    })
+    let (log, error) = match damage(Log::open(&seam.disk, log_dir, base))? {
+        Ok(log) => (Ok(log), None),
+        // The frames prove themselves by their chain.
+        Err(error) => (open_past_header(seam, log_dir, base), Some(error)),
+    };
+    let read = log.and_then(|log| read_log(seam, log_dir, log, &mut loaded));
+    match damage(read)? {
+        Ok(tail) => {
+            loaded.is_cut = tail != Tail::Clean;
+            loaded.error = error;
+        }
+        Err(found) => loaded.error = Some(error.unwrap_or(found)),
+    }
+    Ok(loaded)
+}
+
+/// The log without its header, in which nothing stands that is not known otherwise.
+fn open_past_header(seam: &Seam, log_dir: &Path, base: CommitNumber) -> Result<Log, StoreError> {
+    let chain = match base {
+        CommitNumber(0) => 0,
+        _ => base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?.chain,
+    };
+    Log::open_past(&seam.disk, log_dir, base, chain)
 }
 
 fn read_log(
     seam: &Seam,
     log_dir: &Path,
-    base: CommitNumber,
-    index: &dyn Index,
-    place: &mut Place,
+    mut log: Log,
+    loaded: &mut Loaded,
 ) -> Result<Tail, StoreError> {
-    let mut log = Log::open(&seam.disk, log_dir, base)?;
+    let base = log.base();
     if base != CommitNumber(0) {
-        recovery::load_base(seam, log_dir, base, log.place(), index)?;
+        recovery::load_base(seam, log_dir, base, log.place(), &*loaded.index)?;
     }
-    *place = log.place();
-    index.apply(&[], position(base, *place))?;
+    loaded.place = log.place();
+    loaded.index.apply(&[], position(base, loaded.place))?;
     log.read_on(&mut |at, frame| {
         recovery::check_values(&frame.changes)?;
-        index.apply(&frame.changes, position(base, at))?;
-        *place = at;
+        loaded.index.apply(&frame.changes, position(base, at))?;
+        loaded.place = at;
         Ok(())
     })
+}
+
+/// Keeps what says that bytes are damaged or missing apart from what keeps them from being read, or from being
+/// understood because a newer program wrote them.
+fn damage<T>(outcome: Result<T, StoreError>) -> Result<Result<T, StoreError>, StoreError> {
+    match outcome {
+        Err(
+            error @ (StoreError::CorruptLog { .. }
+            | StoreError::CorruptRecord { .. }
+            | StoreError::MissingRecord { .. }),
+        ) => Ok(Err(error)),
+        Err(StoreError::Io {
+            source,
+            path,
+            action,
+        }) if source.kind() == ErrorKind::NotFound => Ok(Err(StoreError::Io {
+            action,
+            path,
+            source,
+        })),
+        outcome => outcome.map(Ok),
+    }
+}
+
+/// The file of the log that an error is about.
+fn object_of(error: &StoreError, base: CommitNumber) -> String {
+    let name = match error {
+        StoreError::CorruptLog { path, .. } | StoreError::Io { path, .. } => path.file_name(),
+        _ => None,
+    };
+    let name = name.map(|name| name.to_string_lossy().into_owned());
+    format!("log/{}", name.unwrap_or_else(|| frames_name(base)))
+}
+
+/// Whether two indexes are of one warehouse: they agree on the versions both know, and know some in common.
+fn is_kin(truth: &dyn Index, index: &dyn Index) -> Result<bool, StoreError> {
+    let (mut same, mut known, mut differs) = (0, 0, false);
+    truth.scan(&everything(), Order::Ascending, &mut |key, value| {
+        if let Some(Key::Version { .. }) = Key::decode(key) {
+            known += 1;
+            match index.get(key)? {
+                Some(other) if other == value => same += 1,
+                Some(_) => differs = true,
+                None => {}
+            }
+        }
+        Ok(match differs || same == KIN_ENOUGH {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(!differs && (same > 0 || known == 0))
 }
 
 fn copy(from: &dyn Index, to: &dyn Index) -> Result<(), StoreError> {

@@ -153,6 +153,28 @@ impl Log {
             });
         }
         let chain = u32::from_le_bytes(header[20..24].try_into().expect("four bytes"));
+        Self::of_file(file, dir, base, chain)
+    }
+
+    /// The same for a file whose header is damaged, where `chain` is what it should say.
+    pub(crate) fn open_past(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        base: CommitNumber,
+        chain: u32,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
+        let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        Self::of_file(file, dir, base, chain)
+    }
+
+    fn of_file(
+        file: Box<dyn DiskFile>,
+        dir: &Path,
+        base: CommitNumber,
+        chain: u32,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
         let allocated = file.size().map_err(io_error("read", &path))?;
         let place = Place {
             commit: base,
@@ -313,7 +335,7 @@ impl Log {
         let end = self.allocated.max(start + FIRST_GROWTH);
         self.zero(start, end)?;
         self.allocated = end;
-        self.file.sync_data().map_err(io_error("sync", self.path()))
+        self.make_durable()
     }
 
     fn zero(&self, from: u64, until: u64) -> Result<(), StoreError> {
@@ -371,22 +393,26 @@ impl Log {
         self.file
             .write_at(&self.buffer, self.buffer_offset)
             .map_err(io_error("write", self.path()))?;
-        self.file
-            .sync_data()
-            .map_err(io_error("sync", self.path()))?;
+        self.make_durable()?;
         self.buffer_offset = end;
         self.buffer.clear();
         Ok(())
     }
 
-    /// Stands behind `place`, whatever is there; false where that is no place in the file.
-    pub(crate) fn stand(&mut self, place: Place) -> bool {
-        let is_inside = place.end_offset >= FILE_HEADER && place.end_offset <= self.allocated;
-        if is_inside {
-            self.place = place;
-            self.buffer_offset = place.end_offset;
-        }
-        is_inside
+    /// Makes durable what the file holds, whoever wrote it.
+    pub(crate) fn make_durable(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(io_error("sync", self.path()))
+    }
+
+    /// Whether `place` is one in the file.
+    pub(crate) fn is_inside(&self, place: Place) -> bool {
+        place.end_offset >= FILE_HEADER && place.end_offset <= self.allocated
+    }
+
+    /// Stands behind `place`, whatever is there.
+    pub(crate) fn stand(&mut self, place: Place) {
+        self.place = place;
+        self.buffer_offset = place.end_offset;
     }
 
     /// The commits that can be read somewhere behind `place`.
@@ -423,9 +449,7 @@ impl Log {
         let end = self.buffer_offset + self.buffer.len() as u64;
         let size_bytes = self.file.size().map_err(io_error("read", self.path()))?;
         self.zero(place.end_offset, end.min(size_bytes))?;
-        self.file
-            .sync_data()
-            .map_err(io_error("sync", self.path()))?;
+        self.make_durable()?;
         self.buffer.clear();
         self.buffer_offset = place.end_offset;
         self.place = place;

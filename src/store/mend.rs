@@ -116,15 +116,16 @@ impl Store {
         drop(held.take());
         let mut log = Log::open(&self.seam.disk, &self.dir.join("log"), writer.log.base())?;
         let mut notices = Vec::new();
-        let index = recovery::attach_index(
+        let attached = recovery::attach_index(
             &self.dir,
             &self.seam,
             &mut log,
             LastOwner::Unknown,
+            true,
             &mut notices,
         )?;
         notices.into_iter().for_each(|notice| self.note(notice));
-        *held = Some(Arc::new(index));
+        *held = Some(Arc::new(attached.index));
         drop(held);
         self.overlay_mut().durable.clear();
         writer.applied = writer.durable;

@@ -143,6 +143,13 @@ struct Writer {
     wounds: Wounds,
 }
 
+fn decoded(key: &[u8]) -> Result<Key, StoreError> {
+    Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
+        key: keys::describe(key),
+        reason: "its key is not ours".into(),
+    })
+}
+
 impl Seam {
     /// Real files, local data folder, sled.
     pub fn real() -> Self {
@@ -168,11 +175,17 @@ impl Writer {
             .saturating_sub(self.applied.end_offset)
     }
 
-    fn sync(&mut self) -> Result<(), StoreError> {
+    /// Makes it durable that this process changes the warehouse.
+    fn announce(&mut self) -> Result<(), StoreError> {
         if let Some(marker) = &self.marker {
             marker.sync()?;
             self.marker = None;
         }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.announce()?;
         self.dirty = true;
         self.log.sync()?;
         self.durable = self.log.place();
@@ -220,19 +233,11 @@ impl Store {
         })
     }
 
-    fn assemble(
-        dir: &Path,
-        seam: Arc<Seam>,
-        log: Log,
-        index: Box<dyn Index>,
-        counters: Counters,
-        marker: LockMarker,
-        notices: Vec<String>,
-    ) -> Result<Self, StoreError> {
-        let store = Self::unopened(dir, seam, log, index, counters, marker)?;
-        notices.into_iter().for_each(|notice| store.note(notice));
-        store.finish_deletions()?;
-        Ok(store)
+    /// Ends the opening: what a crash cut short is finished.
+    fn begin_life(&self, has_changed: bool, notices: Vec<String>) -> Result<(), StoreError> {
+        self.lock_writer().dirty = has_changed;
+        notices.into_iter().for_each(|notice| self.note(notice));
+        self.finish_deletions()
     }
 
     /// What opening had to mend, for the user to know; empty after the first call.
@@ -276,22 +281,10 @@ impl Store {
         order: Order,
         mut visit: impl FnMut(Key, R) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        self.settle()?;
-        self.index()?.scan(range, order, &mut |key, value| {
+        self.scan_raw(range, order, &mut |key, value| {
             let record = codec::decode(key, value)?;
-            let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
-                key: keys::describe(key),
-                reason: "its key is not ours".into(),
-            })?;
-            visit(decoded, record)
+            visit(decoded(key)?, record)
         })
-    }
-
-    /// Brings the index up to everything that was committed.
-    fn settle(&self) -> Result<(), StoreError> {
-        let mut writer = self.lock_writer();
-        self.sync_as(&mut writer)?;
-        self.apply(&mut writer)
     }
 
     /// Visits the keys of a range, once the index has everything.
@@ -301,14 +294,40 @@ impl Store {
         order: Order,
         mut visit: impl FnMut(Key) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        self.scan_raw(range, order, &mut |key, _| Ok(visit(decoded(key)?)))
+    }
+
+    /// Visits a range of the index. Where the index is found damaged it is built anew, for the next look at it if
+    /// something was visited already.
+    fn scan_raw(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
         self.settle()?;
-        self.index()?.scan(range, order, &mut |key, _| {
-            let decoded = Key::decode(key).ok_or_else(|| StoreError::CorruptRecord {
-                key: keys::describe(key),
-                reason: "its key is not ours".into(),
-            })?;
-            Ok(visit(decoded))
-        })
+        let mut visited = 0;
+        let mut counted = |key: &[u8], value: &[u8]| {
+            let flow = visit(key, value)?;
+            visited += 1;
+            Ok(flow)
+        };
+        let scanned = self.index()?.scan(range, order, &mut counted);
+        match scanned {
+            Err(StoreError::CorruptRecord { .. } | StoreError::Index { .. })
+                if self.rebuild_index()? && visited == 0 =>
+            {
+                self.index()?.scan(range, order, visit)
+            }
+            scanned => scanned,
+        }
+    }
+
+    /// Brings the index up to everything that was committed.
+    fn settle(&self) -> Result<(), StoreError> {
+        let mut writer = self.lock_writer();
+        self.sync_as(&mut writer)?;
+        self.apply(&mut writer)
     }
 
     /// Begins the changes of one statement.
@@ -615,6 +634,8 @@ impl Store {
             .chunks(segment::BLOCK_BYTES as usize)
             .map(crc32c::crc32c)
             .collect();
+        // Whoever opens the warehouse after a power cut is to look for this file.
+        self.lock_writer().announce()?;
         futures::executor::block_on(self.objects.put(&name.into(), bytes.into()))
             .map_err(|error| io_error("write", &path)(std::io::Error::other(error.to_string())))?;
         self.seam

@@ -7,7 +7,7 @@
 //! The index is rebuilt where it is missing, will not open, is not sound, or does not lie on the log's
 //! chain. The log is never corrected by the index.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::base;
@@ -27,9 +27,26 @@ const REPLAY_GROUP: usize = 4000;
 
 /// Opens the store in `dir`.
 pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<Store, StoreError> {
+    let was_closed = lock.last_owner() != LastOwner::Unknown;
+    match open_as_left(dir, &seam, lock, !was_closed) {
+        // The index was closed in order and has come to harm since.
+        Err(StoreError::CorruptRecord { .. } | StoreError::Index { .. }) if was_closed => {
+            open_as_left(dir, &seam, lock, true)
+        }
+        opened => opened,
+    }
+}
+
+/// Opens the store; `closely` does not take on trust what its last owner left.
+fn open_as_left(
+    dir: &Path,
+    seam: &Arc<Seam>,
+    lock: &WarehouseLock,
+    closely: bool,
+) -> Result<Store, StoreError> {
     let last_owner = lock.last_owner();
     let log_dir = dir.join("log");
-    if last_owner == LastOwner::Unknown {
+    if closely {
         // Its last owner may have ended before the names of its files were durable.
         let above = dir.parent();
         for folder in [Some(dir), Some(&log_dir), above].into_iter().flatten() {
@@ -37,18 +54,32 @@ pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<
             synced.map_err(io_error("sync", folder))?;
         }
     }
-    let base = find_base(&seam, &log_dir)?;
+    let base = find_base(seam, &log_dir)?;
     let mut notices = Vec::new();
     let mut log = Log::open(&seam.disk, &log_dir, base)?;
-    let index = attach_index(dir, &seam, &mut log, last_owner, &mut notices)?;
+    if closely {
+        // What is read from now on is there to stay: its last owner may have ended before the sync.
+        log.make_durable()?;
+    }
+    let attached = attach_index(dir, seam, &mut log, last_owner, closely, &mut notices)?;
+    let Attached { index, has_changed } = attached;
     let counters = match index.get(&Key::Counters.encode())? {
         Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
         None => Counters::default(),
     };
-    if last_owner == LastOwner::Unknown {
-        remove_orphans(&seam, dir, &*index)?;
+    if closely {
+        remove_orphans(seam, dir, &*index)?;
     }
-    Store::assemble(dir, seam, log, index, counters, lock.marker(), notices)
+    let store = Store::unopened(dir, Arc::clone(seam), log, index, counters, lock.marker())?;
+    store.begin_life(has_changed, notices)?;
+    Ok(store)
+}
+
+/// An index that stands at the end of the log.
+pub(crate) struct Attached {
+    pub index: Box<dyn Index>,
+    /// It is not as its last owner closed it.
+    pub has_changed: bool,
 }
 
 /// Opens the index, or builds it anew, and brings it and `log` to the end of the log.
@@ -57,8 +88,9 @@ pub(crate) fn attach_index(
     seam: &Seam,
     log: &mut Log,
     last_owner: LastOwner,
+    closely: bool,
     notices: &mut Vec<String>,
-) -> Result<Box<dyn Index>, StoreError> {
+) -> Result<Attached, StoreError> {
     let log_dir = dir.join("log");
     let base = log.base();
     let catalog = dir.join("catalog");
@@ -67,7 +99,7 @@ pub(crate) fn attach_index(
         // Refuses a link.
         let listed = seam.disk.list(&catalog);
         listed.map_err(io_error("read", &catalog))?;
-        open_index(seam, &catalog, last_owner, notices)?
+        open_index(seam, &catalog, closely, notices)?
     } else {
         None
     };
@@ -93,7 +125,8 @@ pub(crate) fn attach_index(
         Some((index, applied)) if in_step => {
             let tail = replay(log, &*index, Some(applied))?;
             settle_tail(log, tail, witnessed, &log_dir)?;
-            index
+            let has_changed = applied.base != base || applied.commit != log.place().commit;
+            Attached { index, has_changed }
         }
         opened => {
             if let Some((index, _)) = opened {
@@ -101,7 +134,10 @@ pub(crate) fn attach_index(
                 drop(index);
             }
             *log = Log::open(&seam.disk, &log_dir, base)?;
-            rebuild(seam, &log_dir, &catalog, log, witnessed)?
+            Attached {
+                index: rebuild(seam, &log_dir, &catalog, log, witnessed)?,
+                has_changed: true,
+            }
         }
     })
 }
@@ -109,17 +145,40 @@ pub(crate) fn attach_index(
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
 fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
     let base = newest_base(seam, log_dir)?;
-    let frames = frames_name(base);
-    if !exists(&*seam.disk, &log_dir.join(&frames))? {
-        return Err(StoreError::CorruptLog {
-            path: log_dir.join(frames),
+    let missing = |name: String, commit| {
+        Err(StoreError::CorruptLog {
+            path: log_dir.join(name),
             offset: 0,
-            commit: base.next(),
+            commit,
             reason: "the file is missing",
-        });
+        })
+    };
+    if !exists(&*seam.disk, &log_dir.join(frames_name(base)))? {
+        return match newest_frames(seam, log_dir)? {
+            Some(newest) if newest > base => missing(base::base_name(newest), newest),
+            _ => missing(frames_name(base), base.next()),
+        };
     }
-    remove_other_logs(seam, log_dir, base)?;
+    let others = other_logs(seam, log_dir, base)?;
+    if !others.is_empty() && base != CommitNumber(0) {
+        // They go once what takes their place has been read.
+        base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?;
+    }
+    remove_files(seam, others)?;
     Ok(base)
+}
+
+/// The commit that the newest file of frames follows.
+pub(crate) fn newest_frames(
+    seam: &Seam,
+    log_dir: &Path,
+) -> Result<Option<CommitNumber>, StoreError> {
+    let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
+    let numbers = names.iter().filter_map(|name| {
+        let number = CommitNumber(name.strip_prefix("frames-")?.parse().ok()?);
+        (frames_name(number) == *name).then_some(number)
+    });
+    Ok(numbers.max())
 }
 
 /// The commit of the newest base; 0 where there is none.
@@ -143,29 +202,38 @@ pub(crate) fn remove_other_logs(
     log_dir: &Path,
     base: CommitNumber,
 ) -> Result<(), StoreError> {
-    let frames = frames_name(base);
-    for name in seam.disk.list(log_dir).map_err(io_error("read", log_dir))? {
+    remove_files(seam, other_logs(seam, log_dir, base)?)
+}
+
+fn other_logs(seam: &Seam, log_dir: &Path, base: CommitNumber) -> Result<Vec<PathBuf>, StoreError> {
+    let own = [frames_name(base), base::base_name(base)];
+    let names = seam.disk.list(log_dir).map_err(io_error("read", log_dir))?;
+    let others = names.into_iter().filter(|name| {
         let ours = name.starts_with("base-") || name.starts_with("frames-");
-        if ours && name != frames && name != base::base_name(base) {
-            let path = log_dir.join(name);
-            seam.disk.remove(&path).map_err(io_error("remove", &path))?;
-        }
+        ours && !own.contains(name)
+    });
+    Ok(others.map(|name| log_dir.join(name)).collect())
+}
+
+fn remove_files(seam: &Seam, paths: Vec<PathBuf>) -> Result<(), StoreError> {
+    for path in paths {
+        seam.disk.remove(&path).map_err(io_error("remove", &path))?;
     }
     Ok(())
 }
 
 pub(crate) type Opened = (Box<dyn Index>, Applied);
 
-/// Opens the index; `None` where it has to be rebuilt.
+/// Opens the index; `None` where it has to be rebuilt. `closely` compares it with its own digest.
 pub(crate) fn open_index(
     seam: &Seam,
     catalog: &Path,
-    last_owner: LastOwner,
+    closely: bool,
     notices: &mut Vec<String>,
 ) -> Result<Option<Opened>, StoreError> {
     let examined = (seam.index)(catalog, &seam.disk).and_then(|index| {
         let applied = index.applied()?;
-        let sound = last_owner != LastOwner::Unknown || is_sound(&*index, applied)?;
+        let sound = !closely || is_sound(&*index, applied)?;
         Ok((index, applied, sound))
     });
     match examined {
@@ -202,7 +270,7 @@ fn is_sound(index: &dyn Index, applied: Option<Applied>) -> Result<bool, StoreEr
 }
 
 /// Moves the log behind the last applied frame; false where that frame is not in the log.
-fn stand_at(
+pub(crate) fn stand_at(
     seam: &Seam,
     log_dir: &Path,
     log: &mut Log,
@@ -387,8 +455,9 @@ fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), Stor
         let segment = segment::id_of_file(name.split('#').next().unwrap_or_default());
         let Some(id) = segment else { continue };
         let staged = name.contains('#');
-        if staged || !has_file(index, id)? {
-            let path = data.join(&name);
+        let path = data.join(&name);
+        // A folder is not ours, whatever its name.
+        if (staged || !has_file(index, id)?) && seam.disk.list(&path).is_err() {
             seam.disk.remove(&path).map_err(io_error("remove", &path))?;
         }
     }

@@ -49,7 +49,14 @@ impl Store {
         let written = self.write_base(&self.dir.join("log"), place);
         match written.and_then(|()| self.change_log(writer, place.commit)) {
             Ok(()) => writer.wounds.new_log = None,
-            Err(error) => self.note(format!("the commit log was not rewritten: {error}")),
+            Err(error) => {
+                let is_damaged = matches!(
+                    error,
+                    StoreError::Index { .. } | StoreError::CorruptRecord { .. }
+                );
+                writer.wounds.index |= is_damaged;
+                self.note(format!("the commit log was not rewritten: {error}"));
+            }
         }
     }
 
@@ -80,6 +87,7 @@ impl Store {
             (writer.durable, writer.applied) = (writer.log.place(), writer.log.place());
         }
         let position = recovery::position(base, writer.log.place());
+        writer.dirty = true;
         if let Err(error) = self.index().and_then(|index| index.apply(&[], position)) {
             writer.wounds.index = true;
             return Err(error);

@@ -163,18 +163,21 @@ pub(crate) fn format_of(seam: &Seam, dir: &Path) -> Result<Format, StoreError> {
         return Ok(Format::Missing);
     }
     let bytes = read_start(&*seam.disk, &path, FORMAT_BYTES)?;
-    let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-    let number = text.strip_prefix(FORMAT_WORDS);
-    if number.and_then(|n| n.parse().ok()) == Some(FORMAT) {
-        return Ok(Format::Known);
-    }
-    match number.and_then(|number| number.parse::<u32>().ok()) {
-        Some(number) => Err(StoreError::UnknownFormat {
+    let text = String::from_utf8_lossy(&bytes);
+    let Some(rest) = text.strip_prefix(FORMAT_WORDS) else {
+        return Ok(Format::Damaged);
+    };
+    let digits = rest.find(|c: char| !c.is_ascii_digit());
+    let (number, rest) = rest.split_at(digits.unwrap_or(rest.len()));
+    match number.parse::<u32>() {
+        Ok(FORMAT) if rest.trim_end().is_empty() => Ok(Format::Known),
+        // Not a number of ours with something else behind it.
+        Ok(FORMAT | 0) | Err(_) => Ok(Format::Damaged),
+        Ok(number) => Err(StoreError::UnknownFormat {
             path: dir.to_path_buf(),
             found: number.to_string(),
             known: FORMAT,
         }),
-        None => Ok(Format::Damaged),
     }
 }
 
