@@ -29,7 +29,7 @@ const REPLAY_GROUP: usize = 4000;
 pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<Store, StoreError> {
     let was_closed = lock.last_owner() != LastOwner::Unknown;
     match open_as_left(dir, &seam, lock, !was_closed) {
-        // The index was closed in order and has come to harm since.
+        // The index is not as it was closed.
         Err(StoreError::CorruptRecord { .. } | StoreError::Index { .. }) if was_closed => {
             open_as_left(dir, &seam, lock, true)
         }
@@ -47,6 +47,8 @@ fn open_as_left(
     let last_owner = lock.last_owner();
     let log_dir = dir.join("log");
     if closely {
+        // From here on it is changed, and a power cut must not bring back the word that it is closed.
+        lock.marker().sync()?;
         // Its last owner may have ended before the names of its files were durable.
         let above = dir.parent();
         for folder in [Some(dir), Some(&log_dir), above].into_iter().flatten() {
@@ -103,6 +105,15 @@ pub(crate) fn attach_index(
     } else {
         None
     };
+    let is_as_closed = opened
+        .as_ref()
+        .is_some_and(|(_, applied)| last_owner == LastOwner::Closed(applied.commit));
+    if !closely && !is_as_closed {
+        return Err(StoreError::Index {
+            action: "be used",
+            reason: "it is not as it was closed".into(),
+        });
+    }
     let in_step = match &opened {
         Some((_, applied)) => stand_at(seam, &log_dir, log, applied)?,
         None => false,

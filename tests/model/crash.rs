@@ -300,6 +300,14 @@ impl Trial {
         Ok(())
     }
 
+    fn go_down(&mut self, down: Down) -> Checked<()> {
+        self.machine.end();
+        self.session = None;
+        self.machine.restart(down);
+        self.tell(&format!("-- {down:?}"));
+        self.recover()
+    }
+
     /// Opens what is there and finds out which of the possible states it is.
     fn recover(&mut self) -> Checked<()> {
         self.machine.relieve();
@@ -376,11 +384,11 @@ fn carry_out(
 ) -> Checked<()> {
     trial.run(steps, syncs)?;
     if trial.machine.has_ended() || down == Down::PowerCut {
-        trial.machine.end();
-        trial.session = None;
-        trial.machine.restart(down);
-        trial.tell(&format!("-- {down:?}"));
-        trial.recover()?;
+        trial.go_down(down)?;
+        if down == Down::Killed {
+            // What was seen after the kill is there to stay.
+            trial.go_down(Down::PowerCut)?;
+        }
     }
     trial.machine.relieve();
     if trial.session.is_none() {

@@ -2,8 +2,9 @@
 //!
 //! Every operation that changes something is counted, and the one of a given number can fail, be cut short, or
 //! be the last of the process. After the end the machine is started again: as after a kill, where everything
-//! written is there, or as after a power cut, where each page, size and name that was not synced is old,
-//! new or torn. The index may in both cases be any state since its last checkpoint.
+//! written is there although not yet durable, or as after a power cut, where each page, size and name that was not
+//! synced is old, new or torn; old may be what the kernel wrote back of itself. The index may in both cases be any
+//! state since its last checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -104,6 +105,18 @@ struct File {
     is_locked: bool,
 }
 
+impl File {
+    /// A page becomes durable, with the length it needs.
+    fn keep_page(&mut self, page: usize) {
+        let until = ((page + 1) * PAGE).min(self.bytes.len());
+        if self.synced.len() < until {
+            self.synced.resize(until, 0);
+        }
+        let page = (page * PAGE).min(until)..until;
+        self.synced[page.clone()].copy_from_slice(&self.bytes[page]);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct IndexFiles {
     applies: Vec<(Vec<Change>, Applied)>,
@@ -160,6 +173,7 @@ impl World {
             return Err(ended());
         }
         self.operations += 1;
+        self.write_back();
         let Some(fault) = self.fault else {
             return Ok(Fate::Whole);
         };
@@ -184,6 +198,23 @@ impl World {
             How::Full if need == Need::Space => Err(ErrorKind::StorageFull.into()),
             How::ReadOnly => Err(ErrorKind::ReadOnlyFilesystem.into()),
             How::Fails | How::Full | How::TooManyFiles => Ok(Fate::Whole),
+        }
+    }
+
+    /// Now and then the kernel makes a page, or the oldest change of names, durable of itself.
+    fn write_back(&mut self) {
+        if self.dice.below(8) == 0 && !self.files.is_empty() {
+            let file = self.dice.below(self.files.len());
+            let file = &mut self.files[file];
+            let place = self.dice.below(file.dirty.len());
+            if let Some(page) = file.dirty.iter().nth(place).copied() {
+                file.dirty.remove(&page);
+                file.keep_page(page);
+            }
+        }
+        if self.dice.below(16) == 0 && !self.moves.is_empty() {
+            let oldest = self.moves.remove(0);
+            apply_move(&mut self.kept, oldest);
         }
     }
 
@@ -261,9 +292,7 @@ impl World {
         let file = &mut self.files[file];
         file.synced.resize(file.bytes.len(), 0);
         for page in std::mem::take(&mut file.dirty) {
-            let until = ((page + 1) * PAGE).min(file.bytes.len());
-            let page = (page * PAGE).min(until)..until;
-            file.synced[page.clone()].copy_from_slice(&file.bytes[page]);
+            file.keep_page(page);
         }
         self.done(fate, ())
     }
@@ -410,6 +439,12 @@ impl Machine {
                 world.index.holes.insert(written[hole].clone());
             }
         }
+        for file in &mut world.files {
+            file.is_locked = false;
+        }
+        if down == Down::Killed {
+            return;
+        }
         world.index.flushed = world.index.applies.len();
         let names = world.names.clone();
         world.kept = names;
@@ -417,7 +452,6 @@ impl Machine {
         for file in &mut world.files {
             file.synced.clone_from(&file.bytes);
             file.dirty.clear();
-            file.is_locked = false;
         }
     }
 
@@ -516,6 +550,9 @@ impl Disk for Machine {
         let world = self.world();
         if world.has_ended {
             return Err(ended());
+        }
+        if world.file(path).is_ok() {
+            return Err(ErrorKind::NotADirectory.into());
         }
         let inside = world
             .names
