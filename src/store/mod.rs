@@ -65,7 +65,7 @@ pub use warehouse::Warehouse;
 
 use crate::ids::{CommitNumber, NodeId, SegmentId};
 use error::io_error;
-use index::{Change, Index};
+use index::{Change, Index, Visit};
 use lock::LockMarker;
 use log::{Frame, Log, Place};
 use mend::Wounds;
@@ -303,7 +303,7 @@ impl Store {
         &self,
         range: &KeyRange,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         self.settle()?;
         let mut visited = 0;

@@ -289,6 +289,7 @@ impl Trial {
                 }
                 if !self.machine.has_ended() {
                     self.acknowledge();
+                    self.machine.rest();
                 }
                 if without_index {
                     let _ = self.machine.remove_dir(&Path::new(HOME).join("catalog"));
@@ -537,6 +538,8 @@ fn written() -> Vec<Vec<Step>> {
         insert(0, 0, false, true),
         insert(0, 0, false, true),
         Step::Collect,
+        Step::Reopen,
+        insert(0, 0, false, true),
         Step::Reopen,
         insert(0, 0, false, false),
     ]);

@@ -322,6 +322,16 @@ impl World {
         bytes
     }
 
+    /// Everything written is durable.
+    fn settle(&mut self) {
+        self.kept = self.names.clone();
+        self.moves.clear();
+        for file in &mut self.files {
+            file.synced.clone_from(&file.bytes);
+            file.dirty.clear();
+        }
+    }
+
     fn cut_power(&mut self) {
         let mut dice = self.dice.clone();
         for file in &mut self.files {
@@ -406,6 +416,14 @@ impl Machine {
         self.world().has_ended
     }
 
+    /// Nobody runs for a while: the kernel may write everything back meanwhile.
+    pub fn rest(&self) {
+        let mut world = self.world();
+        if world.dice.coin() {
+            world.settle();
+        }
+    }
+
     /// Ends what went wrong.
     pub fn relieve(&self) {
         self.world().fault = None;
@@ -446,13 +464,7 @@ impl Machine {
             return;
         }
         world.index.flushed = world.index.applies.len();
-        let names = world.names.clone();
-        world.kept = names;
-        world.moves.clear();
-        for file in &mut world.files {
-            file.synced.clone_from(&file.bytes);
-            file.dirty.clear();
-        }
+        world.settle();
     }
 
     /// The files of a folder and their sizes.
