@@ -85,25 +85,27 @@ impl Vault {
         key.map(Some).map_err(|_| self.failed("it is damaged"))
     }
 
+    /// Makes the key file, whole or not at all; the warehouse is locked meanwhile.
     fn create(&self) -> Result<[u8; KEY_BYTES]> {
         let key: [u8; KEY_BYTES] = random_bytes();
         let write = || -> io::Result<()> {
+            let unfinished = self.path.with_extension("key.tmp");
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             let mut options = OpenOptions::new();
             let mut file = options
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
-                .open(&self.path)?;
+                .open(&unfinished)?;
             file.write_all(&key)?;
             file.sync_all()?;
-            match self
-                .path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty())
-            {
-                Some(parent) => File::open(parent)?.sync_all(),
-                None => File::open(".")?.sync_all(),
-            }
+            fs::rename(&unfinished, &self.path)?;
+            let parent = self.path.parent();
+            let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
         };
         write().map_err(|error| self.failed(&error.to_string()))?;
         Ok(key)
@@ -145,5 +147,15 @@ mod tests {
         assert!(vault.open("bob", &sealed).is_err());
         fs::remove_file(&path).expect("removed");
         assert!(vault.open("bob", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_key_that_was_written_by_half_is_no_key() {
+        let home = tempfile::tempdir().expect("a folder");
+        let vault = Vault::beside(&home.path().join("warehouse"));
+        fs::write(home.path().join("warehouse.key.tmp"), "half").expect("written");
+        let sealed = vault.seal("bob", "x").expect("sealed");
+        assert_eq!(vault.open("bob", &sealed).expect("opened"), b"x");
+        assert!(!home.path().join("warehouse.key.tmp").exists());
     }
 }

@@ -173,7 +173,8 @@ fn source(
             query::run(cx, &source, &mut checked(at.0), &mut take).map(drop)
         }
         InsertSource::Files(load) => {
-            query::files(cx, load, &plan.target.schema, &mut checked(0), &mut take)
+            let wanted = (&plan.target.schema, plan.source_columns);
+            query::files(cx, load, wanted, &mut checked(0), &mut take)
         }
     }
 }

@@ -67,11 +67,12 @@ pub(super) fn run_over(
 /// The name that the files of LOAD are read under.
 const FILES: &str = "__files";
 
-/// Reads the files of LOAD.
+/// Reads the files of LOAD, whose `width` columns are the first of the table: with `PARTITION` the partition columns are
+/// not in the files.
 pub(super) fn files(
     cx: &Context<'_>,
     load: &Load,
-    schema: &Schema,
+    (schema, width): (&Schema, usize),
     begin: &mut dyn FnMut(&SchemaRef) -> Result<()>,
     visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
@@ -83,6 +84,7 @@ pub(super) fn files(
             properties: load.properties.clone(),
             columns: schema
                 .all_columns()
+                .take(width)
                 .map(|column| column.name.clone())
                 .collect(),
         })),

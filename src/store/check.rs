@@ -16,7 +16,7 @@ use super::keys::{self, KeyRange};
 use super::lock::{LastOwner, WarehouseLock};
 use super::log::{self, Frame, Log, Place, Tail, frames_name};
 use super::recovery::{self, Opened, position};
-use super::seam::{Disk, Seam, exists, read_start, replace_file};
+use super::seam::{Disk, Seam, exists};
 use super::segment::{self, Body, SegmentRecord, SegmentRef};
 use super::warehouse::{self, Format};
 use super::{Counters, Key, Store, base, memory};
@@ -510,6 +510,7 @@ impl Store {
 
 /// So many versions in common are no chance.
 const KIN_ENOUGH: usize = 1000;
+const COPIED_AT_ONCE: usize = 1 << 20;
 
 fn everything() -> KeyRange {
     KeyRange {
@@ -648,12 +649,34 @@ fn keep_aside(disk: &dyn Disk, log_dir: &Path, name: &str) -> Result<(), StoreEr
     if !exists(disk, &path)? {
         return Ok(());
     }
-    let bytes = read_start(disk, &path, u64::MAX)?;
     let mut number = 0;
     let mut aside = log_dir.join(format!("damaged-{name}"));
     while exists(disk, &aside)? {
         number += 1;
         aside = log_dir.join(format!("damaged-{name}-{number}"));
     }
-    replace_file(disk, &aside, &bytes)
+    let from = disk.open(&path, false).map_err(io_error("open", &path))?;
+    let staged = log_dir.join("damaged.tmp");
+    if exists(disk, &staged)? {
+        disk.remove(&staged).map_err(io_error("remove", &staged))?;
+    }
+    let to = disk
+        .open(&staged, true)
+        .map_err(io_error("create", &staged))?;
+    let (mut piece, mut at) = (vec![0; COPIED_AT_ONCE], 0);
+    loop {
+        let read = from
+            .read_at(&mut piece, at)
+            .map_err(io_error("read", &path))?;
+        if read == 0 {
+            break;
+        }
+        to.write_at(&piece[..read], at)
+            .map_err(io_error("write", &staged))?;
+        at += read as u64;
+    }
+    to.sync_data().map_err(io_error("sync", &staged))?;
+    disk.rename(&staged, &aside)
+        .map_err(io_error("rename", &staged))?;
+    disk.sync_dir(log_dir).map_err(io_error("sync", log_dir))
 }

@@ -1,4 +1,4 @@
-//! An index in memory, for tests and for comparing with sled.
+//! An index in memory: what `check` reads a log into, and what tests compare sled with.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -551,6 +551,11 @@ fn number(name: &str, default: u64) -> u64 {
     set.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// Every how many operations there is a fault.
+pub fn stride(default: u64) -> u64 {
+    number("ODPSH_CRASH_STRIDE", default).max(1)
+}
+
 /// The written programs, and random ones that differ from one number to the next.
 fn programs() -> Vec<Vec<Step>> {
     let random = number("ODPSH_CRASH_PROGRAMS", 0);
@@ -566,9 +571,9 @@ fn programs() -> Vec<Vec<Step>> {
     all
 }
 
-/// Every fault of `faults` at every operation, or every few of them, on as many threads as there are cores.
+/// Every fault of `faults` at every operation, or every few of them.
 fn matrix(faults: &[(How, Down)], stride: u64) {
-    let stride = number("ODPSH_CRASH_STRIDE", stride).max(1);
+    let stride = self::stride(stride);
     let programs = programs();
     let mut points = Vec::new();
     for (program, steps) in programs.iter().enumerate() {
@@ -581,6 +586,20 @@ fn matrix(faults: &[(How, Down)], stride: u64) {
             }
         }
     }
+    eprintln!("{} programs", programs.len());
+    each(&points, |(program, fault, down, seed)| {
+        let outcome = attempt(&programs[*program], Some((*fault, *down)), *seed);
+        outcome
+            .map(drop)
+            .map_err(|error| format!("program {program}: {error}"))
+    });
+}
+
+/// Tries all points, on as many threads as there are cores.
+pub fn each<T: Sync + std::fmt::Debug>(
+    points: &[T],
+    attempt: impl Fn(&T) -> Result<(), String> + Sync,
+) {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
     let next = std::sync::atomic::AtomicUsize::new(0);
     let failures = std::sync::Mutex::new(Vec::new());
@@ -589,15 +608,15 @@ fn matrix(faults: &[(How, Down)], stride: u64) {
             scope.spawn(|| {
                 loop {
                     let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some((program, fault, down, seed)) = points.get(place) else {
+                    let Some(point) = points.get(place) else {
                         return;
                     };
-                    let run = || attempt(&programs[*program], Some((*fault, *down)), *seed);
+                    let run = std::panic::AssertUnwindSafe(|| attempt(point));
                     let outcome = std::panic::catch_unwind(run)
-                        .unwrap_or_else(|_| Err(format!("a panic: {fault:?}, seed {seed}")));
+                        .unwrap_or_else(|_| Err(format!("a panic: {point:?}")));
                     if let Err(error) = outcome {
                         let mut failures = failures.lock().expect("no panic inside");
-                        failures.push(format!("program {program}: {error}"));
+                        failures.push(error);
                         if failures.len() > 3 {
                             next.store(points.len(), std::sync::atomic::Ordering::Relaxed);
                         }
@@ -606,7 +625,7 @@ fn matrix(faults: &[(How, Down)], stride: u64) {
             });
         }
     });
-    eprintln!("{} points of {} programs", points.len(), programs.len());
+    eprintln!("{} points", points.len());
     let failures = failures.into_inner().expect("no panic inside");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

@@ -1,8 +1,9 @@
 //! Damage to every kind of file: one flipped bit, a page of zeroes, a cut tail, a deleted file, the file of another
-//! warehouse.
+//! warehouse; in a warehouse that was closed in order, and in one whose process was killed.
 //!
 //! Every version then reads as it did, or is refused by an error that says what is damaged; what is not damaged reads
-//! on; `check` finds what reading found; and what repairing leaves reads as it did or not at all.
+//! on; `check` finds what reading found and names it; and what repairing leaves reads as it did or not at all. Of one that was
+//! closed in order log and index know the same: where one of them is damaged everything comes back.
 //!
 //! `ODPSH_DAMAGE_ROUNDS=n` tries n places in every file.
 
@@ -40,8 +41,9 @@ fn open(dir: &Path) -> Result<Session, StoreError> {
     Ok(session)
 }
 
-/// A warehouse with a base, a log behind it, an index and data files, closed in order; `seed` makes another.
-fn make(dir: &Path, seed: u32) {
+/// A warehouse with a base, a log behind it, an index and data files, closed in order; `seed` makes another. Before it is
+/// closed it is copied to `killed`.
+fn make(dir: &Path, killed: &Path, seed: u32) {
     let mut session = open(dir).expect("a warehouse");
     let mut run = |sql: &str| {
         let outcome = session.run(sql).outcome;
@@ -78,6 +80,8 @@ fn make(dir: &Path, seed: u32) {
             "insert into t values ({number}, 'later {number} of {seed}')"
         ));
     }
+    session.sync().expect("durable");
+    copy(dir, killed);
     session.close().expect("closed");
 }
 
@@ -168,8 +172,15 @@ const KINDS: [&str; 5] = [
     "swapped",
 ];
 
-/// Damages a file; false where that changes nothing.
+/// Damages a file or a folder; false where that changes nothing.
 fn harm(path: &Path, kind: &str, other: &Path, dice: &mut Dice) -> bool {
+    if path.is_dir() {
+        std::fs::remove_dir_all(path).expect("removed");
+        if kind == "swapped" {
+            copy(other, path);
+        }
+        return true;
+    }
     let before = std::fs::read(path).expect("readable");
     let mut after = before.clone();
     match kind {
@@ -218,8 +229,8 @@ fn kind_of(path: &Path, dir: &Path, other: &Path) -> (&'static str, PathBuf) {
     (kind, data.pop().unwrap_or_default())
 }
 
-/// What has to hold for a warehouse with one damaged file.
-fn examine_damage(dir: &Path, kind: &str, good: &Answers) -> Result<(), String> {
+/// What has to hold for a warehouse with one damaged file; `in_order` where it was closed.
+fn examine_damage(dir: &Path, kind: &str, in_order: bool, good: &Answers) -> Result<(), String> {
     let read = match open(dir) {
         Ok(mut session) => {
             let read = answers(&mut session);
@@ -269,20 +280,20 @@ fn examine_damage(dir: &Path, kind: &str, good: &Answers) -> Result<(), String> 
             "{failed} versions cannot be read although the log is sound"
         ));
     }
-    let problems = |repair: bool| -> Result<usize, String> {
+    let problems = |repair: bool| -> Result<Vec<String>, String> {
         let checkup = Checkup::begin(dir, Duration::ZERO, Seam::real());
         let checkup = checkup.map_err(|error| format!("check: {error}"))?;
-        let mut count = checkup.findings.len();
+        let mut found = checkup.findings.clone();
         if let Some(store) = &checkup.store {
             let (_, findings) = examine(store, true, &mut |_, _| {}).map_err(|e| e.to_string())?;
-            count += findings.len();
+            found.extend(findings);
         }
         match repair {
             true => checkup.repair(),
             false => checkup.end(),
         }
         .map_err(|error| error.to_string())?;
-        Ok(count)
+        Ok(found.into_iter().map(|finding| finding.object).collect())
     };
     if matches!(kind, "FORMAT") && read.values().all(Result::is_err) {
         // A FORMAT that looks like that of a newer program is left alone.
@@ -295,8 +306,14 @@ fn examine_damage(dir: &Path, kind: &str, good: &Answers) -> Result<(), String> 
         }
     }
     let found = problems(true)?;
-    if failed > 0 && found == 0 {
-        return Err("reading fails and check finds nothing".into());
+    let name = match kind {
+        "base" => "log/base",
+        "log" => "log/",
+        "data" => "default.",
+        _ => "",
+    };
+    if failed > 0 && !found.iter().any(|object| object.contains(name)) {
+        return Err(format!("reading fails and check names {found:?}"));
     }
     let mut session = open(dir).map_err(|error| format!("after a repair: {error}"))?;
     for (key, answer) in answers(&mut session) {
@@ -305,10 +322,17 @@ fn examine_damage(dir: &Path, kind: &str, good: &Answers) -> Result<(), String> 
         {
             return Err(format!("after a repair {key} reads other rows"));
         }
-        if kind == "FORMAT" && answer.is_err() != good[&key].is_err() {
+        let comes_back = kind != "data" && (in_order || !matches!(kind, "log" | "base"));
+        if comes_back && answer.is_err() != good[&key].is_err() {
             return Err(format!("after a repair {key}: {answer:?}"));
         }
     }
+    drop(session);
+    let left = problems(false)?;
+    if kind != "data" && !left.is_empty() {
+        return Err(format!("after a repair check still finds {left:?}"));
+    }
+    let mut session = open(dir).map_err(|error| format!("after a repair: {error}"))?;
     // It goes on.
     let outcome = session.run("create table after_all (a bigint)").outcome;
     outcome.map_err(|error| format!("after a repair: {error}"))?;
@@ -320,11 +344,13 @@ fn examine_damage(dir: &Path, kind: &str, good: &Answers) -> Result<(), String> 
 #[test]
 fn damage_is_named_and_never_served() {
     let rounds = std::env::var("ODPSH_DAMAGE_ROUNDS").ok();
-    let rounds = rounds.and_then(|text| text.parse().ok()).unwrap_or(3);
+    let rounds: u64 = rounds.and_then(|text| text.parse().ok()).unwrap_or(3);
     let home = tempfile::tempdir().expect("a folder");
     let (sound, other) = (home.path().join("sound"), home.path().join("other"));
-    make(&sound, 1);
-    make(&other, 1_000_000);
+    let killed = home.path().join("killed");
+    make(&other, &killed, 1_000_000);
+    std::fs::remove_dir_all(&killed).expect("removed");
+    make(&sound, &killed, 1);
     let good = {
         let copied = home.path().join("read");
         copy(&sound, &copied);
@@ -333,15 +359,18 @@ fn damage_is_named_and_never_served() {
     };
     assert!(good.values().filter(|answer| answer.is_ok()).count() > 30);
     let mut cases = Vec::new();
-    for path in files(&sound) {
-        for kind in KINDS {
-            let rounds = if matches!(kind, "deleted" | "swapped") {
-                1
-            } else {
-                rounds
-            };
-            for round in 0..rounds {
-                cases.push((path.clone(), kind, round));
+    for source in [&sound, &killed] {
+        for kind in ["deleted", "swapped"] {
+            cases.push((source, source.join("catalog"), kind, 0));
+        }
+        for path in files(source) {
+            for kind in KINDS {
+                let rounds = match kind {
+                    "deleted" | "swapped" => 1,
+                    _ if source == &killed => rounds.div_ceil(3),
+                    _ => rounds,
+                };
+                cases.extend((0..rounds).map(|round| (source, path.clone(), kind, round)));
             }
         }
     }
@@ -355,25 +384,29 @@ fn damage_is_named_and_never_served() {
             scope.spawn(move || {
                 loop {
                     let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some((path, kind, round)) = cases.get(place) else {
+                    let Some((source, path, kind, round)) = cases.get(place) else {
                         return;
                     };
                     let dir = home.join(format!("damaged-{thread}"));
                     let _ = std::fs::remove_dir_all(&dir);
-                    copy(sound, &dir);
-                    let inside = path.strip_prefix(sound).expect("inside");
+                    copy(source, &dir);
+                    let inside = path.strip_prefix(source).expect("inside");
                     let (what, twin) = kind_of(&dir.join(inside), &dir, other);
                     let mut dice = Dice(place as u64 * 1000 + round);
                     if !harm(&dir.join(inside), kind, &twin, &mut dice) {
                         continue;
                     }
                     tried.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let run = std::panic::AssertUnwindSafe(|| examine_damage(&dir, what, good));
+                    let in_order = *source == sound;
+                    let run = || examine_damage(&dir, what, in_order, good);
+                    let run = std::panic::AssertUnwindSafe(run);
                     let outcome =
                         std::panic::catch_unwind(run).unwrap_or_else(|_| Err("a panic".to_owned()));
                     if let Err(error) = outcome {
                         let mut failures = failures.lock().expect("no panic inside");
-                        failures.push(format!("{kind} {} ({round}): {error}", inside.display()));
+                        let source = source.file_name().expect("a name").to_string_lossy();
+                        let inside = inside.display();
+                        failures.push(format!("{source}: {kind} {inside} ({round}): {error}"));
                     }
                 }
             });

@@ -10,6 +10,7 @@ mod check;
 mod concurrent;
 mod crash;
 mod damage;
+mod kinds;
 mod machine;
 mod model;
 mod program;

@@ -1,0 +1,23 @@
+-- LOAD of CSV: into a table, into one partition, into those the rows name.
+set odps.sql.validate.orderby.limit=false;
+create table plain (id bigint, name string, kind string, n int);
+load into table plain from location 'tests/fixtures/load/four.csv' stored as csv;
+load into table plain from location 'tests/fixtures/load' stored as csv;
+select * from plain order by id, n;
+load overwrite table plain from location 'tests/fixtures/load/four.csv' stored as csv;
+select count(*) from plain;
+create table p (id bigint, name string) partitioned by (kind string, n bigint);
+load into table p from location 'tests/fixtures/load/four.csv' stored as csv;
+load overwrite table p partition (kind='a', n=10) from location 'tests/fixtures/load/two.txt' stored as csv properties ('field.delim'='|', 'skip.header.line.count'='1');
+load into table p partition (kind='a', n=10) from location 'tests/fixtures/load/two.txt' stored as csv properties ('field.delim'='|', 'skip.header.line.count'='1');
+select * from p order by kind, n, id;
+show history for table p;
+load into table p partition (kind='c', n=1) from location 'tests/fixtures/load/four.csv' stored as csv;
+load into table p partition (kind='c') from location 'tests/fixtures/load/two.txt' stored as csv;
+load into table plain from location 'tests/fixtures/load/two.txt' stored as csv;
+load into table plain from location 'tests/fixtures/load/none.csv' stored as csv;
+load into table plain from location 'tests/fixtures/load/four.csv' stored as parquet;
+load into table plain from location 'tests/fixtures/load/four.csv' stored as csv properties ('nonsense'='1');
+restore table p to lsn '2';
+select count(*) from p;
+show history for table plain;
