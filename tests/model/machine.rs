@@ -332,7 +332,8 @@ impl World {
         }
     }
 
-    fn cut_power(&mut self) {
+    /// An index that was being written may be broken then.
+    fn cut_power(&mut self, is_index_written: bool) {
         let mut dice = self.dice.clone();
         for file in &mut self.files {
             file.bytes = Self::torn(file, &mut dice);
@@ -361,7 +362,7 @@ impl World {
             .collect();
         if !self.names.keys().any(|path| path.ends_with("catalog")) {
             self.index = IndexFiles::default();
-        } else if dice.below(6) == 0 {
+        } else if is_index_written && dice.below(4) == 0 {
             self.index.is_broken = true;
         }
         self.dice = dice;
@@ -444,7 +445,7 @@ impl Machine {
         let kept = world.index.flushed + world.dice.below(lost + 1);
         world.index.applies.truncate(kept);
         if down == Down::PowerCut {
-            world.cut_power();
+            world.cut_power(lost > 0);
             let written: Vec<Vec<u8>> = world
                 .index
                 .applies
