@@ -158,6 +158,8 @@ fn rows(outcome: Outcome) -> Rows {
 #[derive(Default)]
 struct Tally {
     done: Mutex<BTreeSet<i64>>,
+    /// Those of `done` that cannot have found nothing to do.
+    sure: Mutex<BTreeSet<i64>>,
     failed: Mutex<BTreeSet<i64>>,
     conflicts: AtomicUsize,
     reads: AtomicUsize,
@@ -171,14 +173,19 @@ fn write(
     tally: &Tally,
 ) {
     let mut dice = Dice(seed);
-    let mut open = Vec::new();
+    let (mut open, mut sure) = (Vec::new(), Vec::new());
     for _ in 0..count {
         let number = numbers.fetch_add(1, Ordering::Relaxed);
         let sql = statement(&mut dice, number);
         let outcome = session.run(&sql).outcome;
         let at_ms = last.load(Ordering::Relaxed);
         match outcome {
-            Ok(_) => open.push(at_ms),
+            Ok(_) => {
+                open.push(at_ms);
+                if sql.starts_with("insert into") && sql.contains(" values ") {
+                    sure.push(at_ms);
+                }
+            }
             Err(error) => {
                 let shown: String = sql.chars().take(100).collect();
                 if std::env::var_os("ODPSH_MODEL_STORY").is_some() {
@@ -201,6 +208,7 @@ fn write(
     }
     session.sync().expect("durable");
     tally.done.lock().expect("no panic").extend(open);
+    tally.sure.lock().expect("no panic").extend(sure);
     session.close().expect("closed");
 }
 
@@ -318,7 +326,8 @@ fn everything(session: &mut Session) -> Vec<String> {
     out
 }
 
-fn run_together(seam: impl Fn() -> Seam, home: &Path, seed: u64, count: u64) {
+/// Runs the sessions and says how many conflicts they had.
+fn run_together(seam: impl Fn() -> Seam, home: &Path, seed: u64, count: u64) -> usize {
     let warehouse = Warehouse::open(home, Duration::ZERO, seam()).expect("a warehouse");
     let warehouse = Arc::new(warehouse);
     let time = Arc::new(AtomicI64::new(START_MS));
@@ -380,6 +389,11 @@ fn run_together(seam: impl Fn() -> Seam, home: &Path, seed: u64, count: u64) {
         logged.is_subset(&done),
         "a statement is in the log that nobody ran"
     );
+    let sure = tally.sure.into_inner().expect("no panic");
+    assert!(
+        sure.len() > 10 && sure.is_subset(&logged),
+        "a statement was acknowledged and is not in the log"
+    );
 
     // The same, one after the other.
     let alone = Machine::new(None, 0);
@@ -402,13 +416,14 @@ fn run_together(seam: impl Fn() -> Seam, home: &Path, seed: u64, count: u64) {
         assert_eq!(together, alone);
     }
     assert_eq!(together.len(), alone.len());
+    let conflicts = tally.conflicts.into_inner();
     eprintln!(
-        "{} statements done, {} failed ({} conflicts), {} rounds of reading",
+        "{} statements done, {} failed ({conflicts} conflicts), {} rounds of reading",
         done.len(),
         failed.len(),
-        tally.conflicts.into_inner(),
         tally.reads.into_inner()
     );
+    conflicts
 }
 
 /// The log keeps the beginning of a long statement; what is cut off is text of one letter.
@@ -442,10 +457,12 @@ fn rounds(default: u64) -> u64 {
 #[test]
 fn sessions_together_do_what_one_does_alone() {
     with_patience(|| {
+        let mut conflicts = 0;
         for seed in 0..rounds(3) {
             let machine = Machine::new(None, seed);
-            run_together(|| machine.seam(), Path::new("/home/together"), seed, 120);
+            conflicts += run_together(|| machine.seam(), Path::new("/home/together"), seed, 120);
         }
+        assert!(conflicts > 0, "nobody came in the way of anybody");
     });
 }
 

@@ -529,18 +529,18 @@ impl Model {
                 self.now_ms += i64::from(*hours) * HOUR_MS;
                 statement((format!("set odpsh.clock.advance={hours}h"), Ok(())))
             }
-            other => match self.sql(other) {
-                Some(sql) => {
-                    self.tick();
-                    let mut after = self.clone();
-                    let done = after.run(other);
-                    if done.is_ok() {
-                        *self = after;
-                    }
-                    statement((sql, done))
-                }
-                None => Expected::Nothing,
-            },
+            other => {
+                // The statement is written for what is there when it begins.
+                let mut begun = self.clone();
+                begun.tick();
+                let Some(sql) = begun.sql(other) else {
+                    return Expected::Nothing;
+                };
+                let mut after = begun.clone();
+                let done = after.run(other);
+                *self = if done.is_ok() { after } else { begun };
+                statement((sql, done))
+            }
         }
     }
 
