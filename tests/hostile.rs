@@ -1,4 +1,4 @@
-//! Hostile input, bounded: the bodies that cargo-fuzz runs for hours (`tests/fuzz`), on some thousand inputs.
+//! Hostile input, bounded: the bodies that cargo-fuzz runs for hours (`tests/fuzz`), on some thousand inputs, in little memory.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release --test hostile` is the long mode.
 
@@ -8,10 +8,41 @@ mod bodies;
 #[path = "model/machine.rs"]
 mod machine;
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+
+/// Memory, of which there is no more than a gigabyte: who believes a length that lies ends the test.
+struct Bounded;
+
+const MEMORY_BYTES: usize = 1 << 30;
+static USED_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static MEMORY: Bounded = Bounded;
+
+// Safety: all blocks come from the system, and go there.
+unsafe impl GlobalAlloc for Bounded {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let used = USED_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        let block = match used + layout.size() > MEMORY_BYTES {
+            true => std::ptr::null_mut(),
+            false => unsafe { System.alloc(layout) },
+        };
+        if block.is_null() {
+            USED_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        }
+        block
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(block, layout) };
+        USED_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+    }
+}
 
 /// A body that takes longer than that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);

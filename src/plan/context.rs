@@ -268,7 +268,9 @@ impl<'a> Context<'a> {
         if self.catalog()?.is_empty()? {
             batch.put(&Key::HoldsCounted, &HoldsCounted {});
         }
-        self.store()?.commit(batch, self.author().commit_info())?;
+        // It is no change of the statement's, which may fail, or change nothing.
+        let author = Author::new(self.now_ms, self.user, "");
+        self.store()?.commit(batch, author.commit_info())?;
         Ok(())
     }
 
