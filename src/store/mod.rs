@@ -38,6 +38,7 @@ mod warehouse;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -108,6 +109,8 @@ pub struct Store {
     losses: Mutex<Vec<CommitNumber>>,
     /// Data files were removed, and nobody synced their folder.
     is_unlinked: AtomicBool,
+    /// Files may lie in the data folder that no commit names, because they could not be removed.
+    has_litter: AtomicBool,
     /// The index was found damaged once, and built anew.
     is_rebuilt: AtomicBool,
     notices: Mutex<Vec<String>>,
@@ -228,6 +231,7 @@ impl Store {
             lifecycle_changes: AtomicU64::new(0),
             losses: Mutex::default(),
             is_unlinked: AtomicBool::new(false),
+            has_litter: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
             notices: Mutex::default(),
         })
@@ -403,6 +407,10 @@ impl Store {
         if let Err(error) = self.remove_unread() {
             self.note(format!("{error}; it is tried again at the next start"));
         }
+        if self.has_litter.load(Ordering::Relaxed) {
+            // What cannot be removed now, the next sync or the next start removes.
+            let _ = self.sweep();
+        }
         Ok(())
     }
 
@@ -507,7 +515,7 @@ impl Store {
             .writer
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if !writer.wounds.are_healed() {
+        if !writer.wounds.are_healed() || self.has_litter.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let index = self.index.into_inner();
@@ -636,8 +644,12 @@ impl Store {
             .collect();
         // Whoever opens the warehouse after a power cut is to look for this file.
         self.lock_writer().announce()?;
-        futures::executor::block_on(self.objects.put(&name.into(), bytes.into()))
-            .map_err(|error| io_error("write", &path)(std::io::Error::other(error.to_string())))?;
+        let put = futures::executor::block_on(self.objects.put(&name.into(), bytes.into()));
+        put.map_err(|error| {
+            // It was staged under another name, which may be there still.
+            self.has_litter.store(true, Ordering::Relaxed);
+            io_error("write", &path)(std::io::Error::other(error.to_string()))
+        })?;
         self.seam
             .disk
             .sync_file(&path)
@@ -668,15 +680,34 @@ impl Store {
             .map_err(io_error("sync", &data))
     }
 
-    /// Removes files that no commit will name. What cannot be removed is an orphan, which opening removes.
+    /// Removes files that no commit will name.
     fn discard_files(&self, files: &[SegmentId]) {
         for id in files {
             self.is_unlinked.store(true, Ordering::Relaxed);
-            let _ = self
-                .seam
-                .disk
-                .remove(&self.dir.join("data").join(segment::file_name(*id)));
+            let path = self.dir.join("data").join(segment::file_name(*id));
+            match self.seam.disk.remove(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    self.has_litter.store(true, Ordering::Relaxed);
+                }
+                _ => {}
+            }
         }
+    }
+
+    /// Removes the files of the data folder that no commit names, unless somebody may be about to name one.
+    fn sweep(&self) -> Result<(), StoreError> {
+        let Ok(_alone) = self.turn.try_write() else {
+            return Ok(());
+        };
+        if self.is_being_read() || !self.overlay().pending.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.lock_writer();
+        self.apply(&mut writer)?;
+        self.is_unlinked.store(true, Ordering::Relaxed);
+        recovery::remove_orphans(&self.seam, &self.dir, &**self.index()?)?;
+        self.has_litter.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Makes a data file readable for `owner` and returns its path inside [`Store::objects`].

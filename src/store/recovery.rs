@@ -458,8 +458,8 @@ fn has_file(index: &dyn Index, id: SegmentId) -> Result<bool, StoreError> {
     })
 }
 
-/// Removes data files that no segment record names: a crash before their commit left them.
-fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), StoreError> {
+/// Removes data files that no segment record names: a crash or a failure before their commit left them.
+pub(super) fn remove_orphans(seam: &Seam, dir: &Path, index: &dyn Index) -> Result<(), StoreError> {
     let data = dir.join("data");
     for name in seam.disk.list(&data).map_err(io_error("read", &data))? {
         // The object store stages an upload as `name#number`.

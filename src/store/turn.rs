@@ -100,6 +100,12 @@ impl Store {
         }
     }
 
+    /// Whether a statement may be reading or making files, or files wait for one.
+    pub(super) fn is_being_read(&self) -> bool {
+        let readers = self.readers();
+        !readers.active.is_empty() || !readers.waiting.is_empty()
+    }
+
     fn readers(&self) -> MutexGuard<'_, Readers> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }

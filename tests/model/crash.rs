@@ -543,7 +543,16 @@ fn written() -> Vec<Vec<Step>> {
         Step::Reopen,
         insert(0, 0, false, false),
     ]);
-    vec![plain, parts, large]
+    // What goes wrong last has no statement behind it that mends it.
+    let short = vec![
+        create(0, false),
+        Step::AddColumn { name: 0 },
+        insert(0, 0, false, false),
+        Step::Collect,
+        insert(0, 0, false, true),
+        insert(0, 0, false, true),
+    ];
+    vec![plain, parts, large, short]
 }
 
 fn number(name: &str, default: u64) -> u64 {
