@@ -548,7 +548,7 @@ fn written() -> Vec<Vec<Step>> {
         create(0, false),
         Step::AddColumn { name: 0 },
         insert(0, 0, false, false),
-        Step::Collect,
+        Step::Reopen,
         insert(0, 0, false, true),
         insert(0, 0, false, true),
     ];
