@@ -426,8 +426,12 @@ impl Checkup {
         drop(self.store);
         let catalog = self.dir.join("catalog");
         if (self.log_is_damaged || self.index_is_damaged) && exists(disk, &catalog)? {
-            disk.remove_dir(&catalog)
-                .map_err(io_error("remove", &catalog))?;
+            let removed = match disk.remove_dir(&catalog) {
+                // A file or a link has its name.
+                Err(error) if error.kind() == ErrorKind::NotADirectory => disk.remove(&catalog),
+                removed => removed,
+            };
+            removed.map_err(io_error("remove", &catalog))?;
         }
         if self.format_is_damaged {
             warehouse::write_format(&self.seam, &self.dir)?;

@@ -176,8 +176,10 @@ const KINDS: [&str; 5] = [
 fn harm(path: &Path, kind: &str, other: &Path, dice: &mut Dice) -> bool {
     if path.is_dir() {
         std::fs::remove_dir_all(path).expect("removed");
-        if kind == "swapped" {
-            copy(other, path);
+        match kind {
+            "swapped" => copy(other, path),
+            "a file" => std::fs::write(path, "no folder").expect("written"),
+            _ => {}
         }
         return true;
     }
@@ -260,13 +262,14 @@ fn examine_damage(
                 "is not an odpsh warehouse",
                 "format",
                 "incomplete",
+                "Not a directory",
             ];
             if !names.iter().any(|name| said.contains(name)) {
                 return Err(format!("the error does not say what is wrong: {said}"));
             }
             // Whether log or index is of another warehouse, nobody is to guess.
             let is_stranger = how == "swapped" && said.contains("the index in catalog knows it");
-            if matches!(kind, "data" | "index") && !is_stranger {
+            if matches!(kind, "data" | "index") && !is_stranger && how != "a file" {
                 return Err(format!("nothing can be read any more: {said}"));
             }
             good.keys()
@@ -380,7 +383,7 @@ fn damage_is_named_and_never_served() {
     assert!(good.values().filter(|answer| answer.is_ok()).count() > 30);
     let mut cases = Vec::new();
     for source in [&sound, &killed] {
-        for kind in ["deleted", "swapped"] {
+        for kind in ["deleted", "swapped", "a file"] {
             cases.push((source, source.join("catalog"), kind, 0));
         }
         for path in files(source) {
