@@ -23,7 +23,7 @@ use odpsh::store::{Seam, Warehouse};
 use odpsh::timemachine::collect::count_holds;
 use serde::Deserialize;
 
-use crate::machine::Machine;
+use crate::machine::{Down, Fault, How, Machine};
 use crate::random::Unsynced;
 
 const START_MS: i64 = 1_582_000_000_000;
@@ -476,4 +476,71 @@ fn sessions_together_on_sled() {
         };
         run_together(seam, home.path(), 1000, 120);
     });
+}
+
+fn count(session: &mut Session, table: &str) -> String {
+    let outcome = session
+        .run(&format!("select count(*) from {table}"))
+        .outcome;
+    rows(outcome.expect("readable"))[0][0]
+        .clone()
+        .expect("a number")
+}
+
+/// Two sessions insert and then make both durable in one sync, with a fault at one operation. Returns how many operations
+/// there were before and in all.
+fn share_a_sync(fault: Option<Fault>) -> (u64, u64) {
+    let machine = Machine::new(fault, 1);
+    let home = Path::new("/home/shared");
+    let time = Arc::new(AtomicI64::new(START_MS));
+    let open = || Warehouse::open(home, Duration::ZERO, machine.seam()).expect("a warehouse");
+    let warehouse = Arc::new(open());
+    let mut sessions = ["t", "u"].map(|name| (session(&warehouse, &time).0, name));
+    for (session, name) in &mut sessions {
+        let sql = format!("create table {name} (a bigint)");
+        session.run(&sql).outcome.expect("created");
+        session.sync().expect("durable");
+    }
+    let before = machine.operations();
+    let insert = |(session, name): &mut (Session, &str)| {
+        let sql = format!("insert into {name} values (1)");
+        session.run(&sql).outcome.is_ok()
+    };
+    let done = sessions.each_mut().map(insert);
+    let synced = sessions
+        .each_ref()
+        .map(|(session, _)| session.sync().is_ok());
+    let operations = machine.operations();
+    machine.relieve();
+    let told: Vec<bool> = (0..2).map(|place| done[place] && synced[place]).collect();
+    for ((session, name), told) in sessions.iter_mut().zip(&told) {
+        let expected = if *told { "1" } else { "0" };
+        assert_eq!(count(session, name), expected, "{fault:?} {name}");
+    }
+    // Both go on.
+    for each in &mut sessions {
+        assert!(insert(each), "{fault:?} {}", each.1);
+        each.0.sync().expect("durable");
+    }
+    drop(sessions);
+    drop(warehouse);
+    machine.end();
+    machine.restart(Down::PowerCut);
+    let (mut last, _) = session(&Arc::new(open()), &time);
+    for (name, told) in ["t", "u"].iter().zip(&told) {
+        let expected = if *told { "2" } else { "1" };
+        assert_eq!(count(&mut last, name), expected, "{fault:?} {name}");
+    }
+    (before, operations)
+}
+
+#[test]
+fn what_two_sessions_lose_together_both_are_told() {
+    let (before, operations) = share_a_sync(None);
+    assert!(operations > before);
+    for at in before + 1..=operations {
+        for how in [How::Fails, How::Full, How::ReadOnly] {
+            share_a_sync(Some(Fault { at, how }));
+        }
+    }
 }
