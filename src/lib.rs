@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! main -> cli -> repl -> runner -> session -> exec -> plan -> engine, auth, timemachine -> catalog -> store
-//!                           \-> render            \-> parser -> ast      error, ids, clock, datatype: anyone
+//!                           \-> render            \-> parser -> ast      error, ids, clock, datatype, interrupt: anyone
 //! ```
 //!
 //! What is not there holds the house together: only [`store`] names sled, bincode and the commit log;
@@ -49,6 +49,8 @@ pub mod error;
 pub mod exec;
 /// Newtypes for ids and positions.
 pub mod ids;
+/// Ctrl-C, as a state that a statement looks at.
+pub mod interrupt;
 /// Text to statements.
 pub mod parser;
 /// Names resolved.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::exec::Outcome;
+use crate::interrupt::is_interrupted;
 use crate::parser::{STATEMENT_MAX, SplitError};
 use crate::render::{self, Format, Streams};
 use crate::session::Session;
@@ -133,14 +134,15 @@ impl<'a> Runner<'a> {
         match outcome {
             Err(error) => self.fail(&error),
             Ok(outcome) => {
-                render::outcome(
-                    &outcome,
-                    self.format,
-                    &mut Streams {
-                        out: self.out,
-                        err: self.err,
-                    },
-                )?;
+                let streams = &mut Streams {
+                    out: self.out,
+                    err: self.err,
+                };
+                let interrupt = self.session.interrupt();
+                match render::outcome(&outcome, self.format, streams, interrupt) {
+                    Err(error) if is_interrupted(&error) => return self.fail(&Error::cancelled()),
+                    written => written?,
+                }
                 self.out.flush()?;
                 if let Some(rows) = render::row_count(&outcome) {
                     writeln!(

@@ -545,3 +545,91 @@ fn gc_frees_exactly_what_its_rehearsal_says() {
     assert!(run.out.contains("20000"), "{}", run.out);
     assert!(gc(&[]).err.starts_with("0 versions, 0 bytes"));
 }
+
+#[test]
+fn statements_of_the_command_line_may_begin_with_a_comment() {
+    for (statements, expected) in [
+        ("-- daily\nselect 1 as a;", "a\n1\n"),
+        ("--select 1", ""),
+        ("- 1;", ""),
+        ("/* daily */ select 2 as a;", "a\n2\n"),
+        ("# daily\nselect 3 as a;", "a\n3\n"),
+    ] {
+        let home = Home::new();
+        for arguments in [
+            ["-M", "-e", statements].as_slice(),
+            [format!("-Me{statements}").as_str()].as_slice(),
+        ] {
+            let run = home.run(arguments, b"");
+            assert_eq!(run.out, expected, "{arguments:?}: {}", run.err);
+            assert_ne!(run.status, 2, "{arguments:?}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn a_secret_key_may_begin_with_a_hyphen() {
+    let home = Home::new();
+    home.sql("add user bob with secret '-bob';");
+    let run = home.run(&["-u", "bob", "-p", "-bob", "-e", "whoami;"], b"");
+    assert!(run.ok().out.contains("bob"));
+}
+
+#[test]
+fn load_names_file_and_line_of_a_record_with_too_few_fields() {
+    let home = Home::new();
+    home.sql("create table t (id bigint, name string, note string);");
+    // A value of two lines now and then, so that records are no lines.
+    let line = |n: usize| match n % 1000 {
+        7 => format!("{n},\"two\nlines\",{}\n", "x".repeat(20)),
+        _ => format!("{n},name,{}\n", "x".repeat(20)),
+    };
+    let records = 400_000;
+    for bad in [0, 1, 99_999, 200_003, records - 1] {
+        let folder = home.path().join(format!("files{bad}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(folder.join("a.csv"), "1,a,b\n2,a,b\n").expect("a file");
+        let mut text: String = (0..bad).map(line).collect();
+        let expected = text.matches('\n').count() + 1;
+        text.push_str("short,line\n");
+        text.extend((bad + 1..records).map(line));
+        std::fs::write(folder.join("b.csv"), text).expect("a file");
+        let load = format!(
+            "load into table t from location '{}' stored as csv;",
+            folder.display()
+        );
+        let run = home.run(&["-e", &load], b"");
+        let place = format!("b.csv line {expected}: incorrect number of fields, expected 3 got 2");
+        assert!(
+            run.err.contains(&place),
+            "expected {place}, got {}",
+            run.err
+        );
+        assert_eq!(
+            home.sql("show history for table t;")
+                .matches("APPEND")
+                .count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn load_keeps_values_of_several_lines_whole() {
+    let home = Home::new();
+    home.sql("create table t (id bigint, name string);");
+    let records = 300_000;
+    // Each value looks like records of its own wherever a file may be cut.
+    let text: String = (0..records)
+        .map(|n| format!("{n},\"a\n{n},b\n{n},c\n{n},d\n{n},e\"\n"))
+        .collect();
+    let path = home.path().join("long.csv");
+    std::fs::write(&path, text).expect("a file");
+    home.sql(&format!(
+        "load into table t from location '{}' stored as csv;",
+        path.display()
+    ));
+    let out = home
+        .sql("select count(*) as n, count(distinct id) as d, min(length(name)) = 17 as l from t;");
+    assert!(out.contains("| 300000 | 300000 | true |"), "{out}");
+}

@@ -86,7 +86,7 @@ impl Database {
             user: "ALIYUN$owner".into(),
             project: "default".into(),
             zone: Tz::UTC,
-            interruptible: false,
+            interrupt: odpsh::interrupt::Interrupt::never(),
             memory_bytes: 1 << 30,
         }))
     }

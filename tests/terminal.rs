@@ -126,3 +126,141 @@ fn history_is_kept_between_sessions() {
     session.exp_string("| 12345 |").expect("the row again");
     leave(session);
 }
+
+#[test]
+fn lines_typed_ahead_all_run() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    // At once, without brackets, as a paste into an old terminal comes.
+    let lines: String = (1..=60).map(|n| format!("select 'l{n}' as c;\n")).collect();
+    session.send(&lines).expect("sent");
+    session.flush().expect("sent");
+    for n in 1..=60 {
+        let row = format!("| l{n} ");
+        session
+            .exp_string(&row)
+            .unwrap_or_else(|e| panic!("{row}: {e}"));
+    }
+    leave(session);
+}
+
+#[test]
+fn lines_typed_during_a_query_run_after_it() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session
+        .send_line("select count(*) as n from generate_series(1, 3000) a, generate_series(1, 3000) b where a.value * b.value % 7 = 3;")
+        .expect("sent");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    for n in 1..=5 {
+        session
+            .send_line(&format!("select 'k{n}' as c;"))
+            .expect("sent");
+    }
+    for n in 1..=5 {
+        session.exp_string(&format!("| k{n} |")).expect("the row");
+    }
+    leave(session);
+}
+
+#[test]
+fn ctrl_c_ends_the_printing_of_rows_and_nothing_later() {
+    for format in ["table", "csv", "json"] {
+        let home = Home::new();
+        home.sql("create table keep (a bigint);");
+        let mut session = start(&home, &["--format", format]);
+        session
+            .send_line(
+                "select value as v, concat('se', 'en') as s from generate_series(1, 300000);",
+            )
+            .expect("sent");
+        session.exp_string("seen").expect("the first rows");
+        session.send_control('c').expect("sent");
+        let before = session
+            .exp_string("ODPS-0120031:Instance has been cancelled")
+            .expect("cancelled");
+        assert!(
+            !before.contains("300000"),
+            "{format}: all of {} bytes were printed after Ctrl-C",
+            before.len()
+        );
+        session.exp_string(PROMPT).expect("a prompt");
+        session
+            .send_line("insert into keep values (7); select a + 35 as n from keep;")
+            .expect("sent");
+        session.exp_string("42").expect("the row");
+        leave(session);
+    }
+}
+
+#[test]
+fn an_entry_is_kept_though_the_window_is_closed() {
+    let home = Home::new();
+    let mut session = start(&home, &[]);
+    session.send_line("select 'survives' as c;").expect("sent");
+    session.exp_string("| survives |").expect("the row");
+    session.exp_string(PROMPT).expect("a prompt");
+    session
+        .process_mut()
+        .kill(rexpect::process::Signal::SIGKILL)
+        .expect("killed");
+    let history =
+        std::fs::read_to_string(home.path().join(".odpsh/history")).expect("a history file");
+    assert!(history.contains("select 'survives' as c;"), "{history}");
+}
+
+#[test]
+fn a_redirected_stdout_gets_results_alone() {
+    for term in ["xterm", "dumb"] {
+        let home = Home::new();
+        let out = home.path().join("out.txt");
+        let program = env!("CARGO_BIN_EXE_odpsh");
+        let mut command = std::process::Command::new("sh");
+        let template = home.command(&[]);
+        command.env_clear();
+        for (key, value) in template.get_envs() {
+            if let Some(value) = value {
+                command.env(key, value);
+            }
+        }
+        command.env("TERM", term);
+        command
+            .arg("-c")
+            .arg(format!("{program} > {}", out.display()));
+        let mut session = spawn_command(command, Some(TIMEOUT_MS)).expect("the program starts");
+        session
+            .exp_string(PROMPT)
+            .expect("a prompt on the terminal");
+        session.send_line("select 1 as a;").expect("sent");
+        session.exp_string("rows: 1").expect("done");
+        session
+            .exp_string(PROMPT)
+            .expect("a prompt on the terminal");
+        session.send_line("drop table if exists t;").expect("sent");
+        session
+            .exp_string("(yes/no)? ")
+            .expect("a question on the terminal");
+        session.send_line("no").expect("sent");
+        session
+            .exp_string(PROMPT)
+            .expect("a prompt on the terminal");
+        leave(session);
+        let seen = std::fs::read_to_string(&out).expect("the file");
+        assert_eq!(seen, "+---+\n| a |\n+---+\n| 1 |\n+---+\n", "TERM={term}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_another_process() {
+    let home = Home::new();
+    let holder = start(&home, &[]);
+    let mut waiting = spawn_command(
+        home.command(&["--lock-timeout", "60"]),
+        Some(TIMEOUT_MS / 2),
+    )
+    .expect("the program starts");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    waiting.send_control('c').expect("sent");
+    waiting.exp_eof().expect("Ctrl-C leaves");
+    leave(holder);
+}

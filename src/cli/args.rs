@@ -36,6 +36,7 @@ pub struct Args {
     #[arg(
         short = 'p',
         long = "password",
+        allow_hyphen_values = true,
         env = "ODPSH_ACCESS_KEY",
         value_name = "KEY",
         hide_env_values = true,
@@ -48,7 +49,13 @@ pub struct Args {
     pub config: Option<PathBuf>,
 
     /// Run these statements and end
-    #[arg(short = 'e', value_name = "SQL", conflicts_with = "file")]
+    // Statements may begin with a comment.
+    #[arg(
+        short = 'e',
+        value_name = "SQL",
+        allow_hyphen_values = true,
+        conflicts_with = "file"
+    )]
     pub statements: Option<String>,
 
     /// Run the statements of this file and end

@@ -23,8 +23,9 @@ pub use args::Args;
 
 use crate::clock::{Clock, ControlledClock, SystemClock};
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 use crate::render;
-use crate::repl;
+use crate::repl::{self, Terminal};
 use crate::runner::{Flow, OnError, Runner};
 use crate::session::{Session, Start};
 use crate::store::{Seam, Warehouse};
@@ -120,8 +121,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         eprintln!("FAILED: only the owner of the warehouse can collect its backups");
         return Ok(FAILURE);
     }
-    let is_interactive =
-        args.statements.is_none() && args.file.is_none() && io::stdin().is_terminal();
+    let is_interactive = args.statements.is_none() && args.file.is_none() && has_terminal();
     let dir = warehouse_dir(args)?;
     let patience = Duration::from_secs(args.lock_timeout);
     if let Some(Command::Check { deep, repair }) = args.command {
@@ -140,6 +140,10 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         )?;
         return Ok(if sound { SUCCESS } else { FAILURE });
     }
+    let interrupt = match is_interactive {
+        true => Interrupt::on_ctrl_c().context("cannot listen for Ctrl-C")?,
+        false => Interrupt::never(),
+    };
     let warehouse = match Warehouse::open(&dir, patience, Seam::real()) {
         Ok(warehouse) => warehouse,
         Err(error) => {
@@ -154,7 +158,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         user,
         project,
         zone,
-        interruptible: is_interactive,
+        interrupt,
         memory_bytes: machine_memory() / 2,
     });
 
@@ -165,8 +169,10 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         session.close()?;
         return Ok(FAILURE);
     }
+    // What Ctrl-C finds in the buffer is still printed: at a terminal that is a screen at most.
+    let capacity = if is_interactive { 4 << 10 } else { 64 << 10 };
     let (mut out, mut err) = (
-        BufWriter::with_capacity(64 << 10, io::stdout()),
+        BufWriter::with_capacity(capacity, io::stdout()),
         io::stderr(),
     );
     if let Some(Command::Gc { dry_run }) = args.command {
@@ -184,7 +190,15 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
     let flow = match (&args.statements, file) {
         (Some(statements), _) => batch::run(&mut runner, statements.as_bytes())?,
         (None, Some(file)) => batch::run(&mut runner, file)?,
-        (None, None) if is_interactive => repl::run(&mut runner, history_file(), args.yes)?,
+        (None, None) if is_interactive => {
+            let terminal = Terminal {
+                history: history_file(),
+                yes: args.yes,
+                is_plain: is_plain_terminal(),
+                has_output: io::stdout().is_terminal(),
+            };
+            repl::run(&mut runner, &terminal)?
+        }
         (None, None) => batch::run_pipe(&mut runner, io::stdin())?,
     };
     let all_well = runner.close()?;
@@ -238,6 +252,17 @@ fn warehouse_dir(args: &Args) -> anyhow::Result<PathBuf> {
             Ok(home.join(".odpsh").join("warehouse"))
         }
     }
+}
+
+/// Whether there is somebody to prompt: with stdout elsewhere the prompt goes to the terminal itself.
+fn has_terminal() -> bool {
+    let opens = || File::options().read(true).write(true).open("/dev/tty");
+    io::stdin().is_terminal() && (io::stdout().is_terminal() || opens().is_ok())
+}
+
+/// Whether the terminal has no more than lines.
+fn is_plain_terminal() -> bool {
+    std::env::var("TERM").is_ok_and(|name| ["dumb", "cons25", "emacs"].contains(&name.as_str()))
 }
 
 fn history_file() -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Files outside of the warehouse, as tables. Manual page: "LOAD".
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -23,10 +24,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Where nothing is there, or it is not in the format.
 pub(super) fn provider(files: &Files, state: &SessionState) -> Result<Arc<dyn TableProvider>> {
-    let plain = files
-        .location
-        .strip_prefix("file://")
-        .unwrap_or(&files.location);
+    let plain = local_path(&files.location);
     if plain.contains("://") {
         return Err(Error::not_supported(
             "LOAD from a location that is not a local path",
@@ -56,7 +54,7 @@ pub(super) fn provider(files: &Files, state: &SessionState) -> Result<Arc<dyn Ta
             Arc::new(ParquetFormat::default().with_force_view_types(true)),
             ".parquet",
         ),
-        FileFormat::Csv => (Arc::new(csv_format(&files.properties)?), ".csv"),
+        FileFormat::Csv => (Arc::new(dialect(&files.properties)?.format()), ".csv"),
     };
     let extension = if is_folder { extension } else { "" };
     let options = ListingOptions::new(format).with_file_extension(extension);
@@ -83,24 +81,100 @@ pub(super) fn provider(files: &Files, state: &SessionState) -> Result<Arc<dyn Ta
     Ok(Arc::new(ListingTable::try_new(config).map_err(failed)?))
 }
 
-fn csv_format(properties: &[(String, String)]) -> Result<CsvFormat> {
-    let mut format = CsvFormat::default().with_has_header(false);
+/// How a file of CSV is written.
+struct Dialect {
+    delimiter: u8,
+    quote: u8,
+    escape: Option<u8>,
+    has_header: bool,
+}
+
+impl Dialect {
+    fn format(&self) -> CsvFormat {
+        CsvFormat::default()
+            .with_delimiter(self.delimiter)
+            .with_quote(self.quote)
+            .with_escape(self.escape)
+            .with_has_header(self.has_header)
+            // Otherwise a large file is cut at any line end, also one inside a value.
+            .with_newlines_in_values(true)
+    }
+
+    fn reader(&self, path: &Path) -> csv::Result<csv::Reader<File>> {
+        csv::ReaderBuilder::new()
+            .delimiter(self.delimiter)
+            .quote(self.quote)
+            .escape(self.escape)
+            .has_headers(self.has_header)
+            .flexible(true)
+            .from_path(path)
+    }
+}
+
+/// Names the line of CSV that `error` speaks of, where it speaks of one: the engine counts records instead of lines
+/// and names no file.
+pub(super) fn with_line(error: Error, files: &Files) -> Error {
+    let is_misshapen = error.to_string().contains("incorrect number of fields");
+    let named = is_misshapen.then(|| misshapen(files)).flatten();
+    named.unwrap_or(error)
+}
+
+/// The first line of CSV that has not as many fields as there are columns, as an error.
+fn misshapen(files: &Files) -> Option<Error> {
+    let dialect = dialect(&files.properties).ok()?;
+    let path = PathBuf::from(local_path(&files.location));
+    let paths = if path.is_dir() {
+        let entries = std::fs::read_dir(&path).ok()?.flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|name| name == "csv"));
+        paths.sort();
+        paths
+    } else {
+        vec![path]
+    };
+    let expected = files.columns.len();
+    paths.iter().find_map(|path| {
+        let mut reader = dialect.reader(path).ok()?;
+        let mut record = csv::ByteRecord::new();
+        while reader.read_byte_record(&mut record).ok()? {
+            if record.len() != expected {
+                let line = record.position().map_or(0, csv::Position::line);
+                return Some(Error::execution(format!(
+                    "{} line {line}: incorrect number of fields, expected {expected} got {}",
+                    path.display(),
+                    record.len()
+                )));
+            }
+        }
+        None
+    })
+}
+
+fn local_path(location: &str) -> &str {
+    location.strip_prefix("file://").unwrap_or(location)
+}
+
+fn dialect(properties: &[(String, String)]) -> Result<Dialect> {
+    let mut dialect = Dialect {
+        delimiter: b',',
+        quote: b'"',
+        escape: None,
+        has_header: false,
+    };
     for (key, value) in properties {
         let first = value.bytes().next();
         match (key.to_ascii_lowercase().as_str(), first) {
             ("field.delim" | "separatorchar" | "odps.text.option.delimiter", Some(byte))
                 if value.len() == 1 =>
             {
-                format = format.with_delimiter(byte);
+                dialect.delimiter = byte;
             }
-            ("quotechar", Some(byte)) if value.len() == 1 => format = format.with_quote(byte),
-            ("escapechar", Some(byte)) if value.len() == 1 => {
-                format = format.with_escape(Some(byte))
-            }
+            ("quotechar", Some(byte)) if value.len() == 1 => dialect.quote = byte,
+            ("escapechar", Some(byte)) if value.len() == 1 => dialect.escape = Some(byte),
             ("skip.header.line.count" | "odps.text.option.header.lines.count", _)
                 if matches!(value.as_str(), "0" | "1") =>
             {
-                format = format.with_has_header(value == "1");
+                dialect.has_header = value == "1";
             }
             _ => {
                 return Err(Error::invalid_parameter(format!(
@@ -110,5 +184,5 @@ fn csv_format(properties: &[(String, String)]) -> Result<CsvFormat> {
             }
         }
     }
-    Ok(format)
+    Ok(dialect)
 }

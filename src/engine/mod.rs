@@ -53,6 +53,7 @@ pub use table::{Part, SEGMENT_COLUMN, SnapshotTable};
 
 use crate::ast::{At, FileFormat, Fragment, Query};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::store::Store;
 use cast::Casting;
 
@@ -72,8 +73,8 @@ pub struct Engine {
     waiting: OnceLock<Runtime>,
     /// The state that queries under the same settings share.
     state: Mutex<Option<(StateKey, SessionState)>>,
-    /// Ctrl-C ends a running query.
-    interruptible: bool,
+    /// Ends a running query.
+    interrupt: Interrupt,
 }
 
 /// What a shared state depends on.
@@ -122,6 +123,16 @@ pub struct Files {
     pub columns: Vec<String>,
 }
 
+impl Files {
+    /// Names the line of these files that an error of reading them speaks of.
+    pub fn with_line(&self, error: Error) -> Error {
+        match self.format {
+            FileFormat::Csv => files::with_line(error, self),
+            FileFormat::Parquet => error,
+        }
+    }
+}
+
 /// A view as the engine reads it.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -158,12 +169,12 @@ pub struct Setting<'a> {
 }
 
 impl Engine {
-    pub fn new(interruptible: bool) -> Self {
+    pub fn new(interrupt: Interrupt) -> Self {
         Self {
             runtime: Mutex::new(None),
             waiting: OnceLock::new(),
             state: Mutex::new(None),
-            interruptible,
+            interrupt,
         }
     }
 
@@ -340,22 +351,15 @@ impl Engine {
         let waiting = match self.waiting.get() {
             Some(waiting) => waiting,
             None => {
-                let mut builder = tokio::runtime::Builder::new_current_thread();
-                if self.interruptible {
-                    // For Ctrl-C.
-                    builder.enable_io();
-                }
-                let waiting = start(&mut builder)?;
+                let waiting = start(&mut tokio::runtime::Builder::new_current_thread())?;
                 self.waiting.get_or_init(|| waiting)
             }
         };
         waiting.block_on(async {
-            if !self.interruptible {
-                return Ok(work.await);
-            }
             tokio::select! {
+                biased;
+                () = self.interrupt.wait() => Err(Error::cancelled()),
                 outcome = work => Ok(outcome),
-                _ = tokio::signal::ctrl_c() => Err(Error::cancelled()),
             }
         })
     }

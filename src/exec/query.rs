@@ -76,21 +76,25 @@ pub(super) fn files(
     begin: &mut dyn FnMut(&SchemaRef) -> Result<()>,
     visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
+    let files = Files {
+        location: load.location.clone(),
+        format: load.format,
+        properties: load.properties.clone(),
+        columns: schema
+            .all_columns()
+            .take(width)
+            .map(|column| column.name.clone())
+            .collect(),
+    };
     let mut tables = OneTable {
         name: FILES,
-        found: Some(Found::Files(Files {
-            location: load.location.clone(),
-            format: load.format,
-            properties: load.properties.clone(),
-            columns: schema
-                .all_columns()
-                .take(width)
-                .map(|column| column.name.clone())
-                .collect(),
-        })),
+        found: Some(Found::Files(files.clone())),
     };
     let query = own(&format!("select * from {FILES}"), 0);
-    run_over(cx, &query, &mut tables, begin, visit).map(drop)
+    match run_over(cx, &query, &mut tables, begin, visit) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(files.with_line(error)),
+    }
 }
 
 /// A table given by hand, under a name of our own.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use crate::error::Error;
 use crate::exec::{Layout, Listing, Outcome};
+use crate::interrupt::Interrupt;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,18 +44,26 @@ impl Streams<'_> {
     }
 }
 
-/// Writes the result of a statement.
-pub fn outcome(outcome: &Outcome, format: Format, streams: &mut Streams<'_>) -> io::Result<()> {
+/// Writes the result of a statement, the rows of a query until `interrupt` is set.
+///
+/// # Errors
+/// What the streams say, and what [`crate::interrupt::is_interrupted`] knows.
+pub fn outcome(
+    outcome: &Outcome,
+    format: Format,
+    streams: &mut Streams<'_>,
+    interrupt: &Interrupt,
+) -> io::Result<()> {
     match (outcome, format) {
         (Outcome::Quit, _) => Ok(()),
         (Outcome::Done, format) => streams.ok(format),
         (Outcome::Text(text), _) => writeln!(streams.out, "{text}"),
         (Outcome::Rows(set), Format::Table) => {
             writeln!(streams.err, "Summary:")?;
-            rows::table(set, streams.out)
+            rows::table(set, &mut interrupt.writer(streams.out), interrupt)
         }
-        (Outcome::Rows(set), Format::Csv) => rows::csv(set, streams.out),
-        (Outcome::Rows(set), Format::Json) => rows::json(set, streams.out),
+        (Outcome::Rows(set), Format::Csv) => rows::csv(set, &mut interrupt.writer(streams.out)),
+        (Outcome::Rows(set), Format::Json) => rows::json(set, &mut interrupt.writer(streams.out)),
         (Outcome::Description(description), Format::Table) => {
             write!(streams.out, "{}", describe::boxed(description))?;
             streams.ok_beside()

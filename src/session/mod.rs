@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Listing, Outcome, collected, execute, reclaim};
+use crate::interrupt::Interrupt;
 use crate::parser::{masked, parse};
 use crate::plan::{Context, Turns, plan};
 use crate::store::{Store, StoreError, Unsynced, Warehouse};
@@ -32,8 +33,8 @@ pub struct Start {
     pub project: String,
     /// The time zone where `odps.sql.timezone` is not set.
     pub zone: Tz,
-    /// Ctrl-C ends a running query instead of the process.
-    pub interruptible: bool,
+    /// What ends a running statement.
+    pub interrupt: Interrupt,
     /// What a query may hold in memory before it goes to disk, in bytes.
     pub memory_bytes: usize,
 }
@@ -42,6 +43,7 @@ pub struct Start {
 pub struct Session {
     warehouse: Arc<Warehouse>,
     engine: Engine,
+    interrupt: Interrupt,
     clock: Box<dyn Clock>,
     identity: Identity,
     project: String,
@@ -75,7 +77,8 @@ impl Session {
     pub fn new(start: Start) -> Self {
         Self {
             warehouse: start.warehouse,
-            engine: Engine::new(start.interruptible),
+            engine: Engine::new(start.interrupt.clone()),
+            interrupt: start.interrupt,
             clock: start.clock,
             identity: Identity {
                 name: start.user,
@@ -95,6 +98,11 @@ impl Session {
     /// The current project.
     pub fn project(&self) -> &str {
         &self.project
+    }
+
+    /// What ends a running statement.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     pub fn settings(&self) -> &Settings {

@@ -116,7 +116,7 @@ fn session(machine: &Machine) -> Option<Session> {
         user: "owner".into(),
         project: "default".into(),
         zone: Tz::Asia__Shanghai,
-        interruptible: false,
+        interrupt: odpsh::interrupt::Interrupt::never(),
         memory_bytes: 1 << 27,
     }))
 }

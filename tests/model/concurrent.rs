@@ -70,7 +70,7 @@ fn session(warehouse: &Arc<Warehouse>, time: &Arc<AtomicI64>) -> (Session, Arc<A
         user: "owner".into(),
         project: "default".into(),
         zone: Tz::UTC,
-        interruptible: false,
+        interrupt: odpsh::interrupt::Interrupt::never(),
         memory_bytes: 1 << 28,
     });
     (session, last)

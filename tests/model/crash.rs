@@ -114,7 +114,7 @@ fn open(machine: &Machine, now_ms: i64) -> Result<Session, StoreError> {
         user: "owner".into(),
         project: "default".into(),
         zone: Tz::UTC,
-        interruptible: false,
+        interrupt: odpsh::interrupt::Interrupt::never(),
         memory_bytes: 1 << 30,
     });
     session.open_store()?;

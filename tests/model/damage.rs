@@ -34,7 +34,7 @@ fn open(dir: &Path) -> Result<Session, StoreError> {
         user: "owner".into(),
         project: "default".into(),
         zone: Tz::UTC,
-        interruptible: false,
+        interrupt: odpsh::interrupt::Interrupt::never(),
         memory_bytes: 1 << 28,
     });
     session.open_store()?;

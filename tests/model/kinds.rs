@@ -409,7 +409,7 @@ impl Run {
                 user: "owner".into(),
                 project: "default".into(),
                 zone: Tz::UTC,
-                interruptible: false,
+                interrupt: odpsh::interrupt::Interrupt::never(),
                 memory_bytes: 1 << 28,
             });
             session.open_store()?;

@@ -133,7 +133,7 @@ fn open(dir: &Path, model: &Model, on_sled: bool) -> Session {
         user: "owner".into(),
         project: "default".into(),
         zone: Tz::UTC,
-        interruptible: false,
+        interrupt: odpsh::interrupt::Interrupt::never(),
         memory_bytes: 1 << 30,
     })
 }
