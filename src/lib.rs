@@ -28,6 +28,8 @@
 //! [`store`] (the bytes).
 
 #![forbid(unsafe_code)]
+// The pages are built with private items.
+#![allow(rustdoc::private_intra_doc_links)]
 
 /// Statements as plain data.
 pub mod ast;

@@ -1,6 +1,7 @@
 //! The catalog: projects, tables, schemas, partitions and history rows; names to objects.
 //!
-//! Reads return values; changes are collected in a [`Batch`](crate::store::Batch) through [`edit`].
+//! Reads return values; changes are collected in a [`Batch`](crate::store::Batch) through
+//! [`edit`](crate::catalog::edit).
 //! What the rows mean for history and restore is `timemachine`'s business.
 
 pub mod access;

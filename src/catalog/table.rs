@@ -536,7 +536,7 @@ impl Record for ObjectVersion {
     const VERSION: u16 = 1;
 }
 
-/// Points from a version to one that was made of its content; see [`holds`](super::holds).
+/// Points from a version to one that was made of its content; see the collector in `timemachine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derived {}
 

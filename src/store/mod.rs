@@ -9,7 +9,7 @@
 //! 3. groups are applied to the index, many in one transaction.
 //!
 //! Until 3 the changes lie over the index, so that a session reads its own commits at once. Nothing of
-//! them may be shown to anyone before [`Store::sync`].
+//! them may be shown to anyone before [`Store::sync`](crate::store::Store::sync).
 //!
 //! Nothing here knows what a table is. Nothing outside names sled, bincode or the log.
 
