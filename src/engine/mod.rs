@@ -2,7 +2,7 @@
 //!
 //! The text of a query comes from our parser; DataFusion's own SQL parser reads our tokens under the
 //! dialect of [`sql`](crate::engine::sql), one pass rewrites it, the tables it names are asked for one by one, and
-//! [`planner`](crate::engine::planner) says what operators mean. Everything asynchronous ends here.
+//! `planner` says what operators mean. Everything asynchronous ends here.
 
 pub mod cast;
 mod failure;
