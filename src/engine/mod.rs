@@ -5,6 +5,7 @@
 //! `planner` says what operators mean. Everything asynchronous ends here.
 
 pub mod cast;
+pub mod csv;
 mod failure;
 mod files;
 pub mod function;
@@ -123,16 +124,6 @@ pub struct Files {
     pub columns: Vec<String>,
 }
 
-impl Files {
-    /// Names the line of these files that an error of reading them speaks of.
-    pub fn with_line(&self, error: Error) -> Error {
-        match self.format {
-            FileFormat::Csv => files::with_line(error, self),
-            FileFormat::Parquet => error,
-        }
-    }
-}
-
 /// A view as the engine reads it.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -192,7 +183,11 @@ impl Engine {
         let placed = |error: Error| placed(error, query);
         let failed = |error: DataFusionError| placed(failure::translate(&error, setting.statement));
         let workers = self.workers()?;
-        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
+        let Prepared {
+            statement,
+            state,
+            headings,
+        } = self.prepare(query, setting, tables).map_err(placed)?;
         let limits = Limits {
             casting: Casting {
                 zone: setting.options.zone,
@@ -203,7 +198,7 @@ impl Engine {
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
         let task = workers.spawn(async move {
-            if let Err(error) = produce(parsed, state, limits, &sender).await {
+            if let Err(error) = produce(statement, state, limits, &sender).await {
                 // Nobody waits for it any more where the receiver is gone.
                 let _ = sender.send(Err(error)).await;
             }
@@ -216,7 +211,7 @@ impl Engine {
             match produced.map_err(failed)? {
                 Produced::Planned => (setting.planned)(),
                 Produced::Schema(found) => {
-                    let named = output_schema(&found);
+                    let named = headed(&output_schema(&found), &headings);
                     begin(&named)?;
                     schema = Some(named);
                 }
@@ -238,8 +233,10 @@ impl Engine {
         tables: &mut dyn Tables,
     ) -> Result<SchemaRef> {
         let placed = |error: Error| placed(error, query);
-        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
-        let plan = futures::executor::block_on(state.statement_to_plan(parsed))
+        let Prepared {
+            statement, state, ..
+        } = self.prepare(query, setting, tables).map_err(placed)?;
+        let plan = futures::executor::block_on(state.statement_to_plan(statement))
             .and_then(|plan| state.optimize(&plan))
             .map_err(|error| placed(failure::translate(&error, setting.statement)))?;
         Ok(output_schema(&Arc::new(plan.schema().as_arrow().clone())))
@@ -253,10 +250,12 @@ impl Engine {
         tables: &mut dyn Tables,
     ) -> Result<String> {
         let placed = |error: Error| placed(error, query);
-        let (parsed, state) = self.prepare(query, setting, tables).map_err(placed)?;
+        let Prepared {
+            statement, state, ..
+        } = self.prepare(query, setting, tables).map_err(placed)?;
         let workers = self.workers()?;
         let planned = workers.spawn(async move {
-            let plan = state.statement_to_plan(parsed).await?;
+            let plan = state.statement_to_plan(statement).await?;
             let plan = state.create_physical_plan(&plan).await?;
             Ok(displayable(plan.as_ref()).indent(false).to_string())
         });
@@ -268,13 +267,13 @@ impl Engine {
         }
     }
 
-    /// A query ready to be planned, and a state with its tables and no others.
+    /// Reads a query and finds its tables.
     fn prepare(
         &self,
         query: &Query,
         setting: &Setting<'_>,
         tables: &mut dyn Tables,
-    ) -> Result<(EngineStatement, SessionState)> {
+    ) -> Result<Prepared> {
         let base = self.base_state(setting.options)?;
         let catalog = Arc::new(MemoryCatalogProvider::new());
         let catalogs = MemoryCatalogProviderList::new();
@@ -291,15 +290,19 @@ impl Engine {
             options: setting.options,
             current: setting.project,
             tables,
+            headings: sql::Headings::default(),
         };
-        let parsed = preparing.register(
+        let statement = preparing.register(
             &query.fragments,
             setting.statement,
             setting.project,
             VIEWS_MAX,
         )?;
-        let state = preparing.state_in(setting.project);
-        Ok((parsed, state))
+        Ok(Prepared {
+            statement,
+            state: preparing.state_in(setting.project),
+            headings: preparing.headings,
+        })
     }
 
     fn base_state(&self, options: &Options) -> Result<SessionState> {
@@ -368,6 +371,14 @@ impl Engine {
 fn start(builder: &mut tokio::runtime::Builder) -> Result<Runtime> {
     let runtime = builder.enable_time().build();
     runtime.map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))
+}
+
+/// A query ready to be planned.
+struct Prepared {
+    statement: EngineStatement,
+    /// Has the tables of the query and no others.
+    state: SessionState,
+    headings: sql::Headings,
 }
 
 /// What a running query gives.
@@ -525,6 +536,8 @@ struct Preparing<'a> {
     /// The session's project.
     current: &'a str,
     tables: &'a mut dyn Tables,
+    /// The headings of the query itself, not of the views it reads.
+    headings: sql::Headings,
 }
 
 impl Preparing<'_> {
@@ -541,6 +554,9 @@ impl Preparing<'_> {
         }
         let failed = |error: DataFusionError| failure::translate(&error, text);
         let mut query = sql::parse(fragments)?;
+        if depth == VIEWS_MAX {
+            self.headings = sql::Headings::of(&query);
+        }
         let current = self.current;
         let tables = &mut *self.tables;
         let in_project = |named: Option<&str>| {
@@ -726,6 +742,16 @@ fn output_schema(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter();
     let named =
         fields.map(|field| Field::new(plain_name(field.name()), field.data_type().clone(), true));
+    Arc::new(ArrowSchema::new(named.collect::<Vec<_>>()))
+}
+
+/// The schema of a result under the headings its query asks for.
+fn headed(schema: &SchemaRef, headings: &sql::Headings) -> SchemaRef {
+    let fields = schema.fields().iter();
+    let mut names: Vec<String> = fields.clone().map(|field| field.name().clone()).collect();
+    headings.apply(&mut names);
+    let named = fields.zip(names);
+    let named = named.map(|(field, name)| field.as_ref().clone().with_name(name));
     Arc::new(ArrowSchema::new(named.collect::<Vec<_>>()))
 }
 

@@ -88,13 +88,10 @@ pub(super) fn files(
     };
     let mut tables = OneTable {
         name: FILES,
-        found: Some(Found::Files(files.clone())),
+        found: Some(Found::Files(files)),
     };
     let query = own(&format!("select * from {FILES}"), 0);
-    match run_over(cx, &query, &mut tables, begin, visit) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(files.with_line(error)),
-    }
+    run_over(cx, &query, &mut tables, begin, visit).map(drop)
 }
 
 /// A table given by hand, under a name of our own.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::Format;
-use super::rows::{csv_line, json_lines};
+use super::rows::json_lines;
+use crate::engine::csv;
 use crate::exec::{Layout, Listing};
 
 /// Narrowest column of names, and the blanks behind the longest name.
@@ -103,12 +104,12 @@ pub(super) fn machine(listing: &Listing, format: Format, out: &mut dyn Write) ->
         writeln!(
             out,
             "{}",
-            csv_line(shown_titles.map(|title| Some((*title).to_owned())))
+            csv::line(shown_titles.map(|title| Some((*title).to_owned())))
         )?;
         return listing
             .rows
             .iter()
-            .try_for_each(|row| writeln!(out, "{}", csv_line(row.iter().take(shown).cloned())));
+            .try_for_each(|row| writeln!(out, "{}", csv::line(row.iter().take(shown).cloned())));
     }
     json_lines(
         out,

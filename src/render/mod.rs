@@ -62,7 +62,9 @@ pub fn outcome(
             writeln!(streams.err, "Summary:")?;
             rows::table(set, &mut interrupt.writer(streams.out), interrupt)
         }
-        (Outcome::Rows(set), Format::Csv) => rows::csv(set, &mut interrupt.writer(streams.out)),
+        (Outcome::Rows(set), Format::Csv) => {
+            rows::csv_rows(set, &mut interrupt.writer(streams.out))
+        }
         (Outcome::Rows(set), Format::Json) => rows::json(set, &mut interrupt.writer(streams.out)),
         (Outcome::Description(description), Format::Table) => {
             write!(streams.out, "{}", describe::boxed(description))?;

@@ -8,6 +8,7 @@ use comfy_table::{
 use datafusion::arrow::array::RecordBatch;
 use serde_json::Value;
 
+use crate::engine::csv;
 use crate::engine::text::{json as json_value, text};
 use crate::exec::RowSet;
 use crate::interrupt::Interrupt;
@@ -128,43 +129,27 @@ fn unaligned(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The rows as CSV with a header.
-pub(super) fn csv(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn csv_rows(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{}",
-        csv_line(names(set).map(|name| Some(name.to_owned())))
+        csv::line(names(set).map(|name| Some(name.to_owned())))
     )?;
     for batch in &set.batches {
         for row in 0..batch.num_rows() {
             writeln!(
                 out,
                 "{}",
-                csv_line(batch.columns().iter().map(|array| text(array, row)))
+                csv::line(batch.columns().iter().map(|array| text(array, row)))
             )?;
         }
     }
     Ok(())
 }
 
-/// One line of CSV: NULL is empty, an empty text is `""`, quotes are doubled.
-pub(super) fn csv_line(values: impl Iterator<Item = Option<String>>) -> String {
-    let field = |value: Option<String>| match value {
-        None => String::new(),
-        Some(value) => {
-            let edge = value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']);
-            if value.is_empty() || edge || value.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", value.replace('"', "\"\""))
-            } else {
-                value
-            }
-        }
-    };
-    values.map(field).collect::<Vec<_>>().join(",")
-}
-
 /// The rows as an array of objects, one per line.
 pub(super) fn json(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<&str> = names(set).collect();
+    let names = keys(set);
     let rows = set
         .batches
         .iter()
@@ -173,13 +158,25 @@ pub(super) fn json(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
         out,
         rows.map(|(batch, row)| {
             let values = batch.columns().iter().map(|array| json_value(array, row));
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .zip(values)
-                .collect()
+            names.iter().cloned().zip(values).collect()
         }),
     )
+}
+
+/// The headings as keys: one that repeats gets `_1`, `_2`, ….
+fn keys(set: &RowSet) -> Vec<String> {
+    let headings: Vec<&str> = names(set).collect();
+    let mut keys: Vec<String> = Vec::new();
+    for heading in &headings {
+        let mut key = (*heading).to_owned();
+        let mut number = 0;
+        while keys.contains(&key) || (number > 0 && headings.contains(&key.as_str())) {
+            number += 1;
+            key = format!("{heading}_{number}");
+        }
+        keys.push(key);
+    }
+    keys
 }
 
 /// An array of objects, one per line.

@@ -4,6 +4,7 @@
 pub(super) mod build;
 mod dialect;
 mod function;
+mod heading;
 mod lambda;
 mod relation;
 mod rewrite;
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 pub(super) use build::PLAIN_MARK;
+pub(super) use heading::Headings;
 pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
 pub(super) use rewrite::{Rewriting, rewrite};
 pub(super) use version::split_point;
