@@ -627,6 +627,7 @@ impl Display for Literal {
             Self::Integer(text) => f.write_str(text),
             Self::Double(text) if text.contains(['.', 'e']) => f.write_str(text),
             Self::Double(text) => write!(f, "{text}D"),
+            Self::Float(text) => write!(f, "{text}F"),
             Self::Decimal(text) => write!(f, "{text}BD"),
             Self::String(text) => write!(f, "{}", Quoted(text)),
             Self::Date(text) => write!(f, "DATE{}", Quoted(text)),

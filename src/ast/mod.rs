@@ -380,6 +380,8 @@ pub enum Literal {
     Integer(String),
     /// A number with a point or an exponent.
     Double(String),
+    /// `1.5F`.
+    Float(String),
     /// `1.5BD`.
     Decimal(String),
     String(String),

@@ -26,7 +26,25 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Casting {
     pub zone: Tz,
+    /// A value that does not convert is an error, not NULL.
     pub is_strict: bool,
+    /// `odps.sql.executionengine.enable.string.to.date.full.format`: a text with a time is a DATE too.
+    pub has_full_dates: bool,
+    /// The value goes into a column: where CAST finds a way, as for a time in the gap of a change to summer time, it
+    /// is refused.
+    pub is_stored: bool,
+}
+
+impl Casting {
+    /// The conversion into a column.
+    pub fn stored(zone: Tz) -> Self {
+        Self {
+            zone,
+            is_strict: true,
+            has_full_dates: false,
+            is_stored: true,
+        }
+    }
 }
 
 /// Converts `array` to values of `to`.
@@ -55,7 +73,7 @@ pub fn cast(array: &ArrayRef, to: &DataType, casting: Casting) -> Result<ArrayRe
     match to {
         DataType::String => Ok(work.texts(usize::MAX)),
         DataType::Varchar(length) => Ok(work.texts(usize::from(*length))),
-        DataType::Char(length) => Ok(work.texts(usize::from(*length))),
+        DataType::Char(length) => Ok(without_padding(&work.texts(usize::from(*length)))),
         DataType::Boolean => work.booleans(),
         DataType::TinyInt => work.integers::<Int8Type>(),
         DataType::SmallInt => work.integers::<Int16Type>(),
@@ -185,10 +203,7 @@ impl Work<'_> {
 
     fn texts(&self, length_max: usize) -> ArrayRef {
         let all = (0..self.array.len()).map(|row| {
-            let value = match self.array.data_type() {
-                ArrowType::Decimal128(..) => text(self.array, row),
-                _ => text(self.array, row),
-            }?;
+            let value = text(self.array, row)?;
             if length_max < value.len() && value.chars().count() > length_max {
                 return Some(value.chars().take(length_max).collect());
             }
@@ -288,11 +303,22 @@ impl Work<'_> {
 
     fn dates(&self) -> Result<ArrayRef> {
         let values = match self.array.data_type() {
-            data_type if data_type.is_string() => self.each(|row| {
-                let text = self.text_of(row);
-                let day = parse_date(&text).or_else(|| parse_time(&text).map(|time| time.date()));
-                day.map(days_of)
-            })?,
+            data_type if data_type.is_string() => {
+                let days = self.each(|row| {
+                    let text = self.text_of(row);
+                    let day = || parse_date(&text).map(days_of);
+                    match parse_time(&text) {
+                        Some(time) if self.casting.has_full_dates => {
+                            Some(Some(days_of(time.date())))
+                        }
+                        // The manual: NULL, even where other texts are refused.
+                        Some(_) if !self.casting.is_stored => Some(None),
+                        Some(_) => None,
+                        None => day().map(Some),
+                    }
+                })?;
+                days.into_iter().map(Option::flatten).collect()
+            }
             _ => {
                 let local = local_times(self.array, self.casting.zone);
                 self.each(|row| local(row).map(|time| days_of(time.date())))?
@@ -310,6 +336,9 @@ impl Work<'_> {
         let zone = zone.as_ref().map(|_| self.casting.zone);
         let value = |time: NaiveDateTime| {
             let instant = match zone {
+                Some(zone) if self.casting.is_stored && self.is_text() => {
+                    zone.from_local_datetime(&time).earliest()?.to_utc()
+                }
                 Some(zone) => instant_of(time, zone)?.to_utc(),
                 None => time.and_utc(),
             };
@@ -373,6 +402,15 @@ impl Work<'_> {
             .map(|array| Arc::new(array) as ArrayRef)
             .map_err(|error| Error::internal(error.to_string()))
     }
+}
+
+/// CHAR without the blanks it is padded with, which count for nothing. Manual page: "Data type editions", CHAR.
+pub(super) fn without_padding(texts: &ArrayRef) -> ArrayRef {
+    let texts = texts.as_string_view();
+    let trimmed = texts
+        .iter()
+        .map(|text| text.map(|text| text.trim_end_matches(' ')));
+    Arc::new(trimmed.collect::<StringViewArray>())
 }
 
 /// Builds a map of keys and values.

@@ -189,10 +189,7 @@ impl Engine {
             headings,
         } = self.prepare(query, setting, tables).map_err(placed)?;
         let limits = Limits {
-            casting: Casting {
-                zone: setting.options.zone,
-                is_strict: setting.options.is_strict,
-            },
+            casting: setting.options.casting(),
             recursions: setting.options.recursions_max,
         };
         // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
@@ -307,10 +304,7 @@ impl Engine {
 
     fn base_state(&self, options: &Options) -> Result<SessionState> {
         let key = StateKey {
-            casting: Casting {
-                zone: options.zone,
-                is_strict: options.is_strict,
-            },
+            casting: options.casting(),
             memory_bytes: options.memory_bytes,
         };
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -653,10 +647,7 @@ impl Preparing<'_> {
         let statement = self.register(&[fragment], &view.query, &view.project, depth)?;
         let state = self.state_in(&view.project);
         let failed = |error: DataFusionError| failure::translate(&error, &view.query);
-        let casting = Casting {
-            zone: self.options.zone,
-            is_strict: self.options.is_strict,
-        };
+        let casting = self.options.casting();
         let plan = futures::executor::block_on(state.statement_to_plan(statement))
             .and_then(|plan| typing::typed(plan, casting))
             .map_err(failed)?;

@@ -2,6 +2,8 @@
 
 use chrono_tz::Tz;
 
+use super::cast::Casting;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
@@ -18,10 +20,24 @@ pub struct Options {
     pub allows_full_scan: bool,
     /// `odps.sql.udf.strict.mode`: a cast that fails is an error and not NULL.
     pub is_strict: bool,
+    /// `odps.sql.executionengine.enable.string.to.date.full.format`.
+    pub has_full_dates: bool,
     /// `odps.sql.hive.compatible`.
     pub is_hive: bool,
     /// `odps.sql.rcte.max.iterate.num`: most rounds of a recursive WITH.
     pub recursions_max: usize,
     /// `odpsh.query.memory`, in bytes: what a query may hold before it goes to disk.
     pub memory_bytes: usize,
+}
+
+impl Options {
+    /// How the casts of a query are made.
+    pub(super) fn casting(&self) -> Casting {
+        Casting {
+            zone: self.zone,
+            is_strict: self.is_strict,
+            has_full_dates: self.has_full_dates,
+            is_stored: false,
+        }
+    }
 }

@@ -1,22 +1,24 @@
 //! Values on their way into a column: literals without the engine, query results with Arrow's casts.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveDateTime, TimeZone};
+use chrono::TimeZone;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
-    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, RecordBatch,
-    StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
+    Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, new_null_array,
 };
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::compute::kernels::zip::zip;
+use datafusion::arrow::compute::{CastOptions, cast_with_options, interleave};
 use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, DecimalType, Int64Type};
 
-use super::cast::{Casting, cast, parse_date, parse_decimal};
+use super::cast::{Casting, cast, days_of, parse_date, parse_decimal, parse_time, without_padding};
+use super::text::text;
 use super::types::{arrow_type_name, column_type, storage_schema, storage_type};
 use crate::ast::Literal;
 use crate::catalog::Column;
+use crate::catalog::partition::check_value;
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
 use crate::parser::parse_literal;
@@ -85,200 +87,221 @@ fn check_not_null(column: &Column, has_null: bool) -> Result<()> {
     Ok(())
 }
 
+/// Literals as an array of what the column stores. Literals of one kind take the way that the values of a query take.
 fn literal_array<'a>(
     column: &Column,
     values: impl Iterator<Item = &'a Literal>,
     zone: Tz,
 ) -> Result<ArrayRef> {
-    macro_rules! integers {
-        ($array:ty, $native:ty) => {
-            Arc::new(
-                collect(values, |v| integer::<$native>(column, v))?
-                    .into_iter()
-                    .collect::<$array>(),
-            ) as ArrayRef
+    let values: Vec<&Literal> = values.collect();
+    let is_null = |value: &&&Literal| **value == &Literal::Null;
+    let mut kinds: Vec<std::mem::Discriminant<Literal>> = Vec::new();
+    for value in values.iter().filter(|value| !is_null(value)) {
+        let kind = std::mem::discriminant(*value);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    if kinds.len() <= 1 {
+        return stored_array(column, &typed_array(column, &values, zone)?, zone);
+    }
+    // Each value becomes what it is, then the rows are put in order again.
+    let mut arrays = Vec::new();
+    let mut places = vec![(0, 0); values.len()];
+    for kind in kinds {
+        let positions: Vec<usize> = (0..values.len())
+            .filter(|position| {
+                let value = values[*position];
+                std::mem::discriminant(value) == kind
+                    || (arrays.is_empty() && *value == Literal::Null)
+            })
+            .collect();
+        for (row, position) in positions.iter().enumerate() {
+            places[*position] = (arrays.len(), row);
+        }
+        let own: Vec<&Literal> = positions.iter().map(|position| values[*position]).collect();
+        arrays.push(stored_array(
+            column,
+            &typed_array(column, &own, zone)?,
+            zone,
+        )?);
+    }
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    interleave(&arrays, &places).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// Literals of one kind, and NULLs, as the array that a query would make of them.
+fn typed_array(column: &Column, values: &[&Literal], zone: Tz) -> Result<ArrayRef> {
+    macro_rules! collected {
+        ($array:ty, $convert:expr) => {
+            values
+                .iter()
+                .map(|value| match value {
+                    Literal::Null => Ok(None),
+                    value => $convert(*value).map(Some),
+                })
+                .collect::<Result<$array>>()?
         };
     }
-    Ok(match &column.data_type {
-        DataType::TinyInt => integers!(Int8Array, i8),
-        DataType::SmallInt => integers!(Int16Array, i16),
-        DataType::Int => integers!(Int32Array, i32),
-        DataType::BigInt => integers!(Int64Array, i64),
-        DataType::Float => Arc::new(
-            collect(values, |v| float(column, v).map(|f| f as f32))?
-                .into_iter()
-                .collect::<Float32Array>(),
+    let failed = |value: &Literal| bad_literal(column, value);
+    let digits = |value: &Literal| match value {
+        Literal::Integer(digits)
+        | Literal::Double(digits)
+        | Literal::Float(digits)
+        | Literal::Decimal(digits) => Some(digits.clone()),
+        _ => None,
+    };
+    let number = |value: &Literal| {
+        let number = digits(value).and_then(|digits| digits.parse::<f64>().ok());
+        number.ok_or_else(|| failed(value))
+    };
+    let moment = |value: &Literal, zone: Tz| {
+        let (Literal::Datetime(text) | Literal::Timestamp(text)) = value else {
+            return Err(failed(value));
+        };
+        let midnight = || parse_date(text).and_then(|day| day.and_hms_opt(0, 0, 0));
+        let local = parse_time(text).or_else(midnight);
+        let moment = local.and_then(|local| zone.from_local_datetime(&local).earliest());
+        moment.ok_or_else(|| failed(value))
+    };
+    let Some(first) = values.iter().find(|value| ***value != Literal::Null) else {
+        return Ok(new_null_array(&ArrowType::Null, values.len()));
+    };
+    Ok(match first {
+        Literal::Null => new_null_array(&ArrowType::Null, values.len()),
+        Literal::Boolean(_) => Arc::new(collected!(BooleanArray, |value: &Literal| match value {
+            Literal::Boolean(value) => Ok(*value),
+            other => Err(failed(other)),
+        })),
+        // A whole number that is no BIGINT is a DOUBLE.
+        Literal::Integer(_) => {
+            let whole = |value: &&Literal| match value {
+                Literal::Integer(digits) => digits.parse::<i64>().is_ok(),
+                _ => true,
+            };
+            if values.iter().all(whole) {
+                Arc::new(collected!(Int64Array, |value: &Literal| {
+                    let whole = digits(value).and_then(|digits| digits.parse().ok());
+                    whole.ok_or_else(|| failed(value))
+                }))
+            } else if values
+                .iter()
+                .any(|value| **value != Literal::Null && whole(value))
+            {
+                // Of two kinds, so each by itself.
+                let split: Vec<Literal> = values
+                    .iter()
+                    .map(|value| match value {
+                        Literal::Integer(digits) if !whole(value) => {
+                            Literal::Double(digits.clone())
+                        }
+                        other => (*other).clone(),
+                    })
+                    .collect();
+                return literal_array(column, split.iter(), zone);
+            } else {
+                Arc::new(collected!(Float64Array, number))
+            }
+        }
+        Literal::Double(_) => Arc::new(collected!(Float64Array, number)),
+        Literal::Float(_) => Arc::new(collected!(Float32Array, |value: &Literal| {
+            let number = digits(value).and_then(|digits| digits.parse().ok());
+            number.ok_or_else(|| failed(value))
+        })),
+        Literal::Decimal(_) => {
+            // As many digits behind the point as any of them has.
+            let scale = values.iter().filter_map(|value| digits(value));
+            let scale = scale
+                .map(|digits| decimal_scale(&digits))
+                .max()
+                .unwrap_or(0);
+            let units = collected!(Decimal128Array, |value: &Literal| {
+                let units = digits(value).and_then(|digits| parse_decimal(&digits, scale));
+                units
+                    .flatten()
+                    .filter(|units| units.unsigned_abs() < 10u128.pow(38))
+                    .ok_or_else(|| failed(value))
+            });
+            let typed = units.with_precision_and_scale(38, scale as i8);
+            Arc::new(typed.map_err(|error| Error::internal(error.to_string()))?)
+        }
+        Literal::String(_) => Arc::new(
+            values
+                .iter()
+                .map(|value| match value {
+                    Literal::String(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect::<StringViewArray>(),
         ),
-        DataType::Double => Arc::new(
-            collect(values, |v| float(column, v))?
-                .into_iter()
-                .collect::<Float64Array>(),
-        ),
-        DataType::Decimal(p, s) => {
-            let numbers = collect(values, |v| decimal(column, v, *p, *s))?;
-            let array = numbers.into_iter().collect::<Decimal128Array>();
-            Arc::new(
-                array
-                    .with_precision_and_scale(*p, *s as i8)
-                    .map_err(|error| Error::internal(error.to_string()))?,
-            )
+        Literal::Date(_) => Arc::new(collected!(Date32Array, |value: &Literal| match value {
+            Literal::Date(text) => parse_date(text).map(days_of).ok_or_else(|| failed(value)),
+            other => Err(failed(other)),
+        })),
+        Literal::Datetime(_) => {
+            let millis = |value: &Literal| moment(value, zone).map(|at| at.timestamp_millis());
+            Arc::new(collected!(TimestampMillisecondArray, millis).with_timezone(zone.name()))
         }
-        DataType::String | DataType::Varchar(_) | DataType::Char(_) => {
-            let texts = collect(values, |v| text(column, v))?;
-            Arc::new(texts.into_iter().collect::<StringViewArray>())
-        }
-        DataType::Boolean => Arc::new(
-            collect(values, |v| boolean(column, v))?
-                .into_iter()
-                .collect::<BooleanArray>(),
-        ),
-        DataType::Date => Arc::new(
-            collect(values, |v| date(column, v))?
-                .into_iter()
-                .collect::<Date32Array>(),
-        ),
-        DataType::Datetime => {
-            let instants = collect(values, |v| {
-                instant(column, v, zone).map(|ns| ns.div_euclid(1_000_000) as i64)
-            })?;
-            Arc::new(
-                instants
-                    .into_iter()
-                    .collect::<TimestampMillisecondArray>()
-                    .with_timezone("UTC"),
-            )
-        }
-        DataType::Timestamp => {
-            let instants = collect(values, |v| {
-                let nanos = instant(column, v, zone)?;
-                i64::try_from(nanos)
-                    .map_err(|_| Error::overflow(format!("a TIMESTAMP cannot hold {}", shown(v))))
-            })?;
-            Arc::new(
-                instants
-                    .into_iter()
-                    .collect::<TimestampNanosecondArray>()
-                    .with_timezone("UTC"),
-            )
-        }
-        DataType::TimestampNtz => {
-            let instants = collect(values, |v| {
-                let nanos = instant(column, v, Tz::UTC)?;
-                i64::try_from(nanos)
-                    .map_err(|_| Error::overflow(format!("a TIMESTAMP cannot hold {}", shown(v))))
-            })?;
-            Arc::new(instants.into_iter().collect::<TimestampNanosecondArray>())
-        }
-        nested if nested.is_nested() => {
-            let none = collect(values, |v| Err::<(), Error>(no_cast(column, v)))?;
-            new_null_array(&storage_type(nested), none.len())
-        }
-        DataType::Array(_) | DataType::Map(..) | DataType::Struct(_) => {
-            return Err(Error::internal("a nested type came as a plain one"));
-        }
-        DataType::Binary => {
-            let bytes = collect(values, |v| text(column, v))?;
-            Arc::new(
-                bytes
-                    .into_iter()
-                    .map(|v| v.map(String::into_bytes))
-                    .collect::<BinaryViewArray>(),
-            )
+        Literal::Timestamp(_) => {
+            let nanos = |value: &Literal| {
+                let nanos = moment(value, zone)?.timestamp_nanos_opt();
+                nanos.ok_or_else(|| failed(value))
+            };
+            Arc::new(collected!(TimestampNanosecondArray, nanos).with_timezone(zone.name()))
         }
     })
 }
 
-fn collect<'a, T>(
-    values: impl Iterator<Item = &'a Literal>,
-    convert: impl Fn(&Literal) -> Result<T>,
-) -> Result<Vec<Option<T>>> {
-    values
-        .map(|value| {
-            if *value == Literal::Null {
-                Ok(None)
-            } else {
-                convert(value).map(Some)
-            }
-        })
-        .collect()
+/// The digits behind the point of a number as it is written, 18 at most.
+fn decimal_scale(digits: &str) -> u8 {
+    let lower = digits.to_ascii_lowercase();
+    let (mantissa, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+    let fraction = mantissa.split_once('.').map_or(0, |(_, f)| f.len() as i64);
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    fraction.saturating_sub(exponent).clamp(0, 18) as u8
 }
 
-fn integer<T: TryFrom<i64>>(column: &Column, value: &Literal) -> Result<T> {
-    let wide = match value {
-        Literal::Integer(digits) => digits.parse::<i64>().ok(),
-        // Text that holds a fraction goes through DOUBLE and is truncated.
-        Literal::String(text) => match text.trim().parse::<i64>() {
-            Ok(number) => Some(number),
-            Err(_) => {
-                let number = f64::from_str(text.trim())
-                    .ok()
-                    .filter(|number| number.is_finite());
-                let number = number.ok_or_else(|| bad_cast(column, value))?.trunc();
-                (number.abs() < 9.3e18).then_some(number as i64)
-            }
-        },
-        _ => return Err(no_cast(column, value)),
+fn bad_literal(column: &Column, value: &Literal) -> Error {
+    let text: String = value.to_string();
+    let shown = match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     };
-    let fits = wide
-        .filter(|number| *number != i64::MIN)
-        .and_then(|number| T::try_from(number).ok());
-    fits.ok_or_else(|| does_not_fit(column, value))
+    let name = literal_type(value);
+    Error::illegal_cast(format!("column {}: {shown} is not a {name}", column.name))
 }
 
-fn float(column: &Column, value: &Literal) -> Result<f64> {
-    match value {
-        Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits) => {
-            digits.parse().map_err(|_| bad_cast(column, value))
-        }
-        Literal::String(text) => text.trim().parse().map_err(|_| bad_cast(column, value)),
-        _ => Err(no_cast(column, value)),
+/// The longest text of a column, in characters.
+fn length_max(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Varchar(length) => usize::from(*length),
+        DataType::Char(length) => usize::from(*length),
+        _ => usize::MAX,
     }
 }
 
-fn decimal(column: &Column, value: &Literal, precision: u8, scale: u8) -> Result<i128> {
-    let digits = match value {
-        Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits) => {
-            digits.as_str()
-        }
-        Literal::String(text) => text.trim(),
-        _ => return Err(no_cast(column, value)),
-    };
-    let Some(parsed) = parse_decimal(digits, scale) else {
-        return Err(bad_cast(column, value));
-    };
-    match parsed.filter(|number| number.unsigned_abs() < 10u128.pow(u32::from(precision))) {
-        Some(number) => Ok(number),
-        None => Err(does_not_fit(column, value)),
+/// Texts without the blanks at their ends that a column has no room for, which count for nothing. Manual page: "Data
+/// type editions", VARCHAR and CHAR.
+fn without_excess(column: &Column, texts: &ArrayRef) -> ArrayRef {
+    let length_max = length_max(&column.data_type);
+    let fits = |text: &str| text.len() <= length_max || text.chars().count() <= length_max;
+    let view = texts.as_string_view();
+    if view.iter().flatten().all(fits) {
+        return Arc::clone(texts);
     }
-}
-
-fn text(column: &Column, value: &Literal) -> Result<String> {
-    let text = match value {
-        Literal::String(text)
-        | Literal::Date(text)
-        | Literal::Datetime(text)
-        | Literal::Timestamp(text) => text.clone(),
-        Literal::Integer(digits) | Literal::Double(digits) | Literal::Decimal(digits)
-            if column.data_type != DataType::Binary =>
-        {
-            digits.clone()
+    let fitted = view.iter().map(|text| {
+        let text = text?;
+        let end = text.char_indices().nth(length_max).map(|(end, _)| end);
+        match end {
+            Some(end) if text[end..].trim_end_matches(' ').is_empty() => Some(&text[..end]),
+            _ => Some(text),
         }
-        _ => return Err(no_cast(column, value)),
-    };
-    check_text(column, &text)?;
-    match column.data_type {
-        // CHAR is padded with blanks, which count for nothing.
-        DataType::Char(_) => Ok(text.trim_end_matches(' ').to_owned()),
-        _ => Ok(text),
-    }
+    });
+    Arc::new(fitted.collect::<StringViewArray>())
 }
 
 fn check_text(column: &Column, text: &str) -> Result<()> {
-    let length_max = match column.data_type {
-        DataType::Varchar(length) => usize::from(length),
-        DataType::Char(length) => usize::from(length),
-        _ => usize::MAX,
-    };
+    let length_max = length_max(&column.data_type);
     if text.len() > TEXT_MAX {
         return Err(Error::overflow(format!(
             "column {}: a value of {} bytes is over 8 MB",
@@ -286,8 +309,11 @@ fn check_text(column: &Column, text: &str) -> Result<()> {
             text.len()
         )));
     }
-    if text.len() > length_max && text.trim_end_matches(' ').chars().count() > length_max {
-        let count = text.chars().count();
+    let count = match text.len() > length_max {
+        true => text.chars().count(),
+        false => 0,
+    };
+    if count > length_max {
         let detail = format!(
             "column {}: a value of {count} characters does not fit {}",
             column.name, column.data_type
@@ -297,62 +323,13 @@ fn check_text(column: &Column, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn boolean(column: &Column, value: &Literal) -> Result<bool> {
-    match value {
-        Literal::Boolean(value) => Ok(*value),
-        _ => Err(no_cast(column, value)),
-    }
-}
-
-fn date(column: &Column, value: &Literal) -> Result<i32> {
-    let text = match value {
-        Literal::Date(text) | Literal::String(text) => text.as_str(),
-        Literal::Datetime(text) | Literal::Timestamp(text) => text.get(..10).unwrap_or(text),
-        _ => return Err(no_cast(column, value)),
-    };
-    let day = parse_date(text).ok_or_else(|| bad_cast(column, value))?;
-    Ok(day.signed_duration_since(NaiveDate::default()).num_days() as i32)
-}
-
-/// Nanoseconds since 1970-01-01 UTC of a local time in `zone`.
-fn instant(column: &Column, value: &Literal, zone: Tz) -> Result<i128> {
-    let text = match value {
-        Literal::String(text)
-        | Literal::Datetime(text)
-        | Literal::Timestamp(text)
-        | Literal::Date(text) => text,
-        _ => return Err(no_cast(column, value)),
-    };
-    let local = if text.len() == 10 {
-        parse_date(text).and_then(|day| day.and_hms_opt(0, 0, 0))
-    } else {
-        let exact = text.len() >= 19 && text.as_bytes()[10] == b' ';
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-            .ok()
-            .filter(|_| exact)
-    };
-    let moment = local.and_then(|local| zone.from_local_datetime(&local).earliest());
-    let moment = moment.ok_or_else(|| bad_cast(column, value))?;
-    Ok(
-        i128::from(moment.timestamp()) * 1_000_000_000
-            + i128::from(moment.timestamp_subsec_nanos()),
-    )
-}
-
-fn shown(value: &Literal) -> String {
-    let text: String = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
 fn literal_type(value: &Literal) -> &'static str {
     match value {
         Literal::Null => "VOID",
         Literal::Boolean(_) => "BOOLEAN",
         Literal::Integer(_) => "BIGINT",
         Literal::Double(_) => "DOUBLE",
+        Literal::Float(_) => "FLOAT",
         Literal::Decimal(_) => "DECIMAL",
         Literal::String(_) => "STRING",
         Literal::Date(_) => "DATE",
@@ -361,44 +338,12 @@ fn literal_type(value: &Literal) -> &'static str {
     }
 }
 
-fn no_cast(column: &Column, value: &Literal) -> Error {
-    cannot_convert(column, literal_type(value))
-}
-
 fn cannot_convert(column: &Column, from: &str) -> Error {
     let to = column.data_type.to_string().to_uppercase();
     Error::illegal_implicit_cast(format!(
         "column {}: cannot convert {from} to {to} implicitly",
         column.name
     ))
-}
-
-fn bad_cast(column: &Column, value: &Literal) -> Error {
-    let detail = format!(
-        "In function cast, value {} cannot be casted from {} to {}.",
-        shown(value),
-        title_case(literal_type(value)),
-        title_case(&column.data_type.to_string())
-    );
-    Error::illegal_cast(detail)
-}
-
-fn does_not_fit(column: &Column, value: &Literal) -> Error {
-    let detail = format!(
-        "column {}: {} does not fit {}",
-        column.name,
-        shown(value),
-        column.data_type
-    );
-    Error::overflow(detail)
-}
-
-fn title_case(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let mut chars = lower.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 /// Converts a batch of a query's result to stored rows. `mapping` has an entry for each of `columns`.
@@ -427,22 +372,17 @@ fn stored_array(column: &Column, array: &ArrayRef, zone: Tz) -> Result<ArrayRef>
     let from = array.data_type();
     let target = storage_type(&column.data_type);
     if *from == target {
-        check_column(column, array)?;
-        return Ok(Arc::clone(array));
+        return fitted(column, array);
     }
     if !is_convertible(from, &column.data_type) {
         return Err(cannot_convert(column, &arrow_type_name(from)));
     }
-    let casting = Casting {
-        zone,
-        is_strict: true,
-    };
     // Lengths of text are checked below, not cut.
     let to = match &column.data_type {
         DataType::Varchar(_) | DataType::Char(_) => &DataType::String,
         other => other,
     };
-    let seen = cast(array, to, casting)
+    let seen = cast(array, to, Casting::stored(zone))
         .map_err(|error| error.in_context(&format!("column {}: ", column.name)))?;
     let options = CastOptions {
         safe: false,
@@ -450,8 +390,7 @@ fn stored_array(column: &Column, array: &ArrayRef, zone: Tz) -> Result<ArrayRef>
     };
     let stored = cast_with_options(&seen, &target, &options)
         .map_err(|error| Error::internal(error.to_string()))?;
-    check_column(column, &stored)?;
-    Ok(stored)
+    fitted(column, &stored)
 }
 
 /// The implicit conversions of INSERT.
@@ -501,7 +440,12 @@ fn is_convertible(from: &ArrowType, to: &DataType) -> bool {
 }
 
 /// What a stored type cannot express: lengths of text, the missing smallest BIGINT, digits of DECIMAL.
-fn check_column(column: &Column, array: &ArrayRef) -> Result<()> {
+fn fitted(column: &Column, array: &ArrayRef) -> Result<ArrayRef> {
+    let array = match &column.data_type {
+        DataType::Char(_) => without_padding(array),
+        DataType::Varchar(_) => without_excess(column, array),
+        _ => Arc::clone(array),
+    };
     match &column.data_type {
         DataType::BigInt
             if array
@@ -510,11 +454,11 @@ fn check_column(column: &Column, array: &ArrayRef) -> Result<()> {
                 .flatten()
                 .any(|v| v == i64::MIN) =>
         {
-            Err(Error::overflow(format!(
+            return Err(Error::overflow(format!(
                 "column {}: {} does not fit bigint",
                 column.name,
                 i64::MIN
-            )))
+            )));
         }
         DataType::Decimal(precision, scale) => {
             let fits = |value| {
@@ -526,20 +470,77 @@ fn check_column(column: &Column, array: &ArrayRef) -> Result<()> {
                 .flatten()
                 .all(fits)
             {
-                true => Ok(()),
-                false => Err(Error::overflow(format!(
-                    "column {}: a value does not fit {}",
-                    column.name, column.data_type
-                ))),
+                true => {}
+                false => {
+                    return Err(Error::overflow(format!(
+                        "column {}: a value does not fit {}",
+                        column.name, column.data_type
+                    )));
+                }
             }
         }
         DataType::String | DataType::Varchar(_) | DataType::Char(_) => array
             .as_string_view()
             .iter()
             .flatten()
-            .try_for_each(|text| check_text(column, text)),
-        _ => Ok(()),
+            .try_for_each(|text| check_text(column, text))?,
+        _ => {}
     }
+    Ok(array)
+}
+
+/// Stored values with those of `new`, a column of a query's result, where `is_updated` says so.
+///
+/// # Errors
+/// Those of a conversion into a column.
+pub fn updated_array(
+    column: &Column,
+    stored: &ArrayRef,
+    new: &ArrayRef,
+    is_updated: &BooleanArray,
+    zone: Tz,
+) -> Result<ArrayRef> {
+    let new = stored_array(column, new, zone)?;
+    let updated = zip(is_updated, &new, stored);
+    let updated = updated.map_err(|error| Error::internal(error.to_string()))?;
+    check_not_null(column, updated.logical_null_count() > 0)?;
+    Ok(updated)
+}
+
+/// The values of a partition column that a batch of a query's result names.
+///
+/// # Errors
+/// Those of a conversion into a column.
+pub fn partition_array(column: &Column, array: &ArrayRef, zone: Tz) -> Result<ArrayRef> {
+    stored_array(column, array, zone)
+}
+
+/// The values of a partition column that literals name; see [`partition_array`].
+pub fn partition_literals<'a>(
+    column: &Column,
+    values: impl Iterator<Item = &'a Literal>,
+    zone: Tz,
+) -> Result<ArrayRef> {
+    literal_array(column, values, zone)
+}
+
+/// Returns the value of a partition column that `value`, written in a partition spec, means: the same as a text that is
+/// inserted.
+///
+/// # Errors
+/// `0123031` where it is no value of the column's type or cannot name a partition.
+pub fn partition_value(column: &Column, value: &str) -> Result<String> {
+    let literal = Literal::String(value.to_owned());
+    // The types that can partition do not depend on a zone.
+    let converted = literal_array(column, std::iter::once(&literal), Tz::UTC);
+    let Some(value) = converted.ok().and_then(|array| text(&array, 0)) else {
+        return Err(Error::partition_value(format!(
+            "invalid partition value '{value}' for {}: it is not of type {}",
+            column.name, column.data_type
+        )));
+    };
+    check_value(column, &value)?;
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::Int64Type;
 
@@ -17,8 +17,8 @@ use super::partitioned::PartitionedWriter;
 use super::query::{CurrentTables, run_over};
 use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
 use crate::catalog::edit::TableEdit;
-use crate::catalog::{Operation, Version};
-use crate::engine::values::stored_rows;
+use crate::catalog::{Column, Operation, Version};
+use crate::engine::values::{partition_array, stored_rows, updated_array};
 use crate::engine::{Asked, Found, Part, SEGMENT_COLUMN, SnapshotTable, Tables};
 use crate::error::{Error, Result};
 use crate::ids::SegmentId;
@@ -443,6 +443,36 @@ struct Branches<'f> {
     insert: Option<(Option<&'f Fragment>, NewValues<'f>)>,
 }
 
+impl<'f> Branches<'f> {
+    /// The number of the branch that updates, of which there is one at most, and its new values.
+    fn update(&self) -> Option<(usize, &NewValues<'f>)> {
+        let mut numbered = self.matched.iter().enumerate();
+        numbered.find_map(|(number, (_, values))| Some((number, values.as_ref()?)))
+    }
+}
+
+/// Rows with the values of `new`, which has an array for each of the assigned columns, where `is_updated` says so.
+fn with_new_values<'n>(
+    columns: &[Column],
+    stored: RecordBatch,
+    assigned: &NewValues<'_>,
+    mut new: impl Iterator<Item = &'n ArrayRef>,
+    is_updated: &BooleanArray,
+    zone: chrono_tz::Tz,
+) -> Result<RecordBatch> {
+    let mut arrays = stored.columns().to_vec();
+    for ((column, array), value) in columns.iter().zip(&mut arrays).zip(assigned) {
+        if value.is_none() {
+            continue;
+        }
+        let missing = || Error::internal("an assigned column has no new values");
+        let new = new.next().ok_or_else(missing)?;
+        *array = updated_array(column, array, new, is_updated, zone)?;
+    }
+    RecordBatch::try_new(stored.schema(), arrays)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
 fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {
     let mut out = Branches {
         matched: Vec::new(),
@@ -495,7 +525,10 @@ fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {
                                 let detail = format!("column {} cannot be resolved", name.text);
                                 return Err(Error::semantic(detail).at(name.at.0));
                             };
-                            row[position] = Some(value);
+                            if row[position].replace(value).is_some() {
+                                let detail = format!("column {} is given twice", name.text);
+                                return Err(Error::semantic(detail).at(name.at.0));
+                            }
                         }
                     }
                 }
@@ -579,7 +612,14 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
                 }
                 let kept = filter_record_batch(&rows, &BooleanArray::from(kept))
                     .map_err(|error| Error::internal(error.to_string()))?;
-                Ok(writer.write(stored_rows(columns, &mapping, &kept, cx.zone)?)?)
+                let mut stored = stored_rows(columns, &mapping, &kept, cx.zone)?;
+                if let Some((number, values)) = branches.update() {
+                    let actions = kept.column(width).as_primitive::<Int64Type>();
+                    let is_updated = BooleanArray::from_unary(actions, |at| at == number as i64);
+                    let new = kept.columns()[width + 2..].iter();
+                    stored = with_new_values(columns, stored, values, new, &is_updated, cx.zone)?;
+                }
+                Ok(writer.write(stored)?)
             },
         )?;
         let segments = batch.finish_segments(writer)?;
@@ -639,20 +679,8 @@ fn matched_rows(
     let there = format!("{source}.__there");
     let mut composed = Composed::new(merge.table.name.at.0).ours("select");
     for (position, column) in work.target.schema.columns.iter().enumerate() {
-        let old = format!("{alias}.{}", quoted(&column.name));
         let comma = if position > 0 { "," } else { "" };
-        composed = composed.ours(format!("{comma} case"));
-        for (condition, values) in &branches.matched {
-            composed = composed
-                .ours(format!("when {there} and"))
-                .condition(*condition)
-                .ours("then (");
-            composed = match values.as_ref().and_then(|values| values[position]) {
-                Some(value) => composed.theirs(value).ours(")"),
-                None => composed.ours(format!("{old})")),
-            };
-        }
-        composed = composed.ours(format!("else {old} end"));
+        composed = composed.ours(format!("{comma} {alias}.{}", quoted(&column.name)));
     }
     composed = composed.ours(", case");
     for (number, (condition, _)) in branches.matched.iter().enumerate() {
@@ -661,9 +689,28 @@ fn matched_rows(
             .condition(*condition)
             .ours(format!("then {number}"));
     }
+    composed = composed.ours(format!("else -1 end, {alias}.__row"));
+    // The new values have columns of their own: beside the old ones the engine would find a type for both.
+    if let Some((update, values)) = branches.update() {
+        for value in values.iter().flatten() {
+            composed = composed.ours(", case");
+            for (condition, _) in &branches.matched[..update] {
+                composed = composed
+                    .ours(format!("when {there} and"))
+                    .condition(*condition)
+                    .ours("then null");
+            }
+            composed = composed
+                .ours(format!("when {there} and"))
+                .condition(branches.matched[update].0)
+                .ours("then (")
+                .theirs(value)
+                .ours(") end");
+        }
+    }
     composed
         .ours(format!(
-            "else -1 end, {alias}.__row from (select *, row_number() over () as __row from {TOUCHED}) as {alias} \
+            " from (select *, row_number() over () as __row from {TOUCHED}) as {alias} \
              left join (select *, true as __there from"
         ))
         .theirs(&merge.source)
@@ -722,10 +769,14 @@ fn write_new_rows(
             ));
         }
         let open = vec![None; schema.partition_columns.len()];
-        let mut writer = PartitionedWriter::new(schema, &open, next, batch);
+        let mut writer = PartitionedWriter::new(schema, &open, batch);
         work.run(composed, Vec::new(), None, &mut |rows| {
             let stored = stored_rows(&schema.columns, &mapping, &rows, cx.zone)?;
-            writer.write(stored, &rows, cx.zone)
+            let given = writer.dynamic().zip(levels.iter().flatten());
+            let given =
+                given.map(|(column, at)| partition_array(column, rows.column(*at), cx.zone));
+            let given: Vec<ArrayRef> = given.collect::<Result<_>>()?;
+            writer.write(stored, &given)
         })?;
         let written = writer.finish(batch)?;
         return Ok(written

@@ -1,15 +1,15 @@
 //! INSERT INTO and INSERT OVERWRITE, multi-insert and LOAD: all of a statement in one commit.
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::content::{Content, put};
 use super::partitioned::PartitionedWriter;
 use super::{Outcome, query};
 use crate::ast::Source;
-use crate::catalog::Operation;
 use crate::catalog::edit::TableEdit;
-use crate::engine::values::{literal_batch, stored_rows};
+use crate::catalog::{Column, Operation};
+use crate::engine::values::{literal_batch, partition_array, partition_literals, stored_rows};
 use crate::error::{Error, Result};
 use crate::plan::{Context, InsertPlace, InsertPlan, InsertSource, wrong_count};
 use crate::store::{Batch, NewSegment};
@@ -101,11 +101,12 @@ fn write(cx: &Context<'_>, plan: &InsertPlan, batch: &mut Batch<'_>) -> Result<V
         InsertPlace::Partition(values) => Some(values.clone()),
         InsertPlace::Dynamic(values) => {
             let schema = &plan.target.schema;
-            let mut writer = PartitionedWriter::new(schema, values, plan.source_columns, batch);
-            source(cx, plan, &mut |columns, rows| {
-                let rows = stored_rows(columns, &plan.mapping, &rows, cx.zone)
-                    .map(|stored| (stored, rows))?;
-                writer.write(rows.0, &rows.1, cx.zone)
+            let mut writer = PartitionedWriter::new(schema, values, batch);
+            rows(cx, plan, &mut |stored, given| {
+                let levels = writer.dynamic().zip(&plan.partition_mapping);
+                let levels = levels.map(|(column, position)| given(column, *position));
+                let levels: Vec<ArrayRef> = levels.collect::<Result<_>>()?;
+                writer.write(stored, &levels)
             })?;
             let written = writer.finish(batch)?;
             let place = |(values, segments)| Written {
@@ -117,16 +118,7 @@ fn write(cx: &Context<'_>, plan: &InsertPlan, batch: &mut Batch<'_>) -> Result<V
         }
     };
     let mut writer = batch.segment_writer();
-    if let InsertSource::Rows(Source::Literals { rows, .. }) = &plan.source {
-        for rows in rows.chunks(ROWS_PER_BATCH) {
-            let columns = &plan.target.schema.columns;
-            writer.write(literal_batch(columns, &plan.mapping, rows, cx.zone)?)?;
-        }
-    } else {
-        source(cx, plan, &mut |columns, rows| {
-            Ok(writer.write(stored_rows(columns, &plan.mapping, &rows, cx.zone)?)?)
-        })?;
-    }
+    rows(cx, plan, &mut |stored, _| Ok(writer.write(stored)?))?;
     let segments = batch.finish_segments(writer)?;
     if segments.is_empty() && !overwrite {
         return Ok(Vec::new());
@@ -138,42 +130,43 @@ fn write(cx: &Context<'_>, plan: &InsertPlan, batch: &mut Batch<'_>) -> Result<V
     }])
 }
 
-/// The rows of an INSERT's source, batch by batch, with the columns they are for.
-fn source(
+/// Gives the values of a partition column that stand at a position of the rows.
+type PartitionValues<'a> = dyn Fn(&Column, usize) -> Result<ArrayRef> + 'a;
+
+/// Visits the rows of an INSERT's source as they are stored, batch by batch.
+fn rows(
     cx: &Context<'_>,
     plan: &InsertPlan,
-    visit: &mut dyn FnMut(&[crate::catalog::Column], RecordBatch) -> Result<()>,
+    visit: &mut dyn FnMut(RecordBatch, &PartitionValues<'_>) -> Result<()>,
 ) -> Result<()> {
     let columns = &plan.target.schema.columns;
-    let mut take = |rows: RecordBatch| visit(columns, rows);
+    let (mapping, width) = (&plan.mapping, plan.source_columns);
+    let mut take = |rows: RecordBatch| {
+        let stored = stored_rows(columns, mapping, &rows, cx.zone)?;
+        visit(stored, &|column, position| {
+            partition_array(column, rows.column(position), cx.zone)
+        })
+    };
     let checked = |at: usize| {
-        move |schema: &SchemaRef| {
-            let found = schema.fields().len();
-            if found == plan.source_columns {
-                Ok(())
-            } else {
-                Err(wrong_count(found, plan.source_columns).at(at))
-            }
+        move |schema: &SchemaRef| match schema.fields().len() {
+            found if found == width => Ok(()),
+            found => Err(wrong_count(found, width).at(at)),
         }
     };
     match &plan.source {
         InsertSource::Rows(Source::Query(source)) => {
             query::run(cx, source, &mut checked(source.at()), &mut take).map(drop)
         }
-        // Literals with partition values among them go through the engine.
-        InsertSource::Rows(Source::Literals { rows, at }) => {
-            let rows: Vec<String> = rows
-                .iter()
-                .map(|row| {
-                    let values: Vec<String> = row.iter().map(ToString::to_string).collect();
-                    format!("({})", values.join(","))
+        InsertSource::Rows(Source::Literals { rows, .. }) => {
+            rows.chunks(ROWS_PER_BATCH).try_for_each(|rows| {
+                let stored = literal_batch(columns, mapping, rows, cx.zone)?;
+                visit(stored, &|column, position| {
+                    partition_literals(column, rows.iter().map(|row| &row[position]), cx.zone)
                 })
-                .collect();
-            let source = query::own(&format!("values {}", rows.join(",")), at.0);
-            query::run(cx, &source, &mut checked(at.0), &mut take).map(drop)
+            })
         }
         InsertSource::Files(load) => {
-            let wanted = (&plan.target.schema, plan.source_columns);
+            let wanted = (&plan.target.schema, width);
             query::files(cx, load, wanted, &mut checked(0), &mut take)
         }
     }

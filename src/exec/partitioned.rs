@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take_record_batch;
 
-use crate::catalog::partition::checked_value;
+use crate::catalog::partition::check_value;
 use crate::catalog::{Column, Schema};
-use crate::datatype::DataType;
-use crate::engine::cast::{Casting, cast};
 use crate::engine::text::text;
 use crate::error::{Error, Result};
 use crate::store::{Batch, NewSegment, SegmentWriter};
@@ -24,63 +21,45 @@ pub(super) struct PartitionedWriter<'a> {
     columns: Vec<Column>,
     /// Values that are the same for all rows.
     fixed: Vec<Option<String>>,
-    /// Where the first partition column stands in the rows.
-    first: usize,
     new_writer: Box<dyn Fn() -> SegmentWriter<'a> + 'a>,
     writers: BTreeMap<Vec<String>, SegmentWriter<'a>>,
 }
 
 impl<'a> PartitionedWriter<'a> {
-    /// `width` is the number of columns of a row, the partition columns without a fixed value last.
-    pub(super) fn new(
-        schema: &Schema,
-        fixed: &[Option<String>],
-        width: usize,
-        batch: &Batch<'a>,
-    ) -> Self {
-        let dynamic = fixed.iter().filter(|value| value.is_none()).count();
+    pub(super) fn new(schema: &Schema, fixed: &[Option<String>], batch: &Batch<'a>) -> Self {
         let store_writers = batch.writers();
         Self {
             columns: schema.partition_columns.clone(),
             fixed: fixed.to_vec(),
-            first: width - dynamic,
             new_writer: Box::new(store_writers),
             writers: BTreeMap::new(),
         }
     }
 
-    /// Adds rows: `stored` for the files, `rows` with the partition values.
-    pub(super) fn write(
-        &mut self,
-        stored: RecordBatch,
-        rows: &RecordBatch,
-        zone: Tz,
-    ) -> Result<()> {
-        let casting = Casting {
-            zone,
-            is_strict: true,
-        };
-        let mut position = self.first;
+    /// The partition columns whose values are in the rows.
+    pub(super) fn dynamic(&self) -> impl Iterator<Item = &Column> {
+        let levels = self.columns.iter().zip(&self.fixed);
+        let open = levels.filter(|(_, fixed)| fixed.is_none());
+        open.map(|(column, _)| column)
+    }
+
+    /// Adds rows with their partition values, as they are stored, in the order of [`PartitionedWriter::dynamic`].
+    pub(super) fn write(&mut self, stored: RecordBatch, dynamic: &[ArrayRef]) -> Result<()> {
+        let mut given = dynamic.iter();
         let mut levels = Vec::new();
         for (column, fixed) in self.columns.iter().zip(&self.fixed) {
             levels.push(match fixed {
                 Some(value) => Err(value.clone()),
                 None => {
-                    let array = rows.column(position);
-                    position += 1;
-                    let typed = match &column.data_type {
-                        DataType::Varchar(_) | DataType::Char(_) => {
-                            cast(array, &DataType::String, casting)?
-                        }
-                        other => cast(array, other, casting)?,
-                    };
-                    Ok((column, typed))
+                    let array = given.next();
+                    let missing = || Error::internal("a partition column has no values");
+                    Ok((column, array.ok_or_else(missing)?))
                 }
             });
         }
         let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
         let mut last: Option<(Vec<String>, Vec<u32>)> = None;
-        for row in 0..rows.num_rows() {
+        for row in 0..stored.num_rows() {
             let mut values = Vec::with_capacity(levels.len());
             for level in &levels {
                 values.push(match level {
@@ -109,27 +88,25 @@ impl<'a> PartitionedWriter<'a> {
             groups.entry(values).or_default().extend(indices);
         }
         for (values, indices) in groups {
-            let checked: Vec<String> = self
-                .columns
-                .iter()
-                .zip(&values)
-                .map(|(column, value)| checked_value(column, value))
-                .collect::<Result<_>>()?;
+            let named = self.columns.iter().zip(&values);
+            for (column, value) in named {
+                check_value(column, value)?;
+            }
             let part = if indices.len() == stored.num_rows() {
                 stored.clone()
             } else {
                 take_record_batch(&stored, &UInt32Array::from(indices))
                     .map_err(|error| Error::internal(error.to_string()))?
             };
-            if !self.writers.contains_key(&checked) {
+            if !self.writers.contains_key(&values) {
                 if self.writers.len() >= PARTITIONS_MAX {
                     let detail =
                         format!("the statement makes more than {PARTITIONS_MAX} partitions");
                     return Err(Error::partition_value(detail));
                 }
-                self.writers.insert(checked.clone(), (self.new_writer)());
+                self.writers.insert(values.clone(), (self.new_writer)());
             }
-            if let Some(writer) = self.writers.get_mut(&checked) {
+            if let Some(writer) = self.writers.get_mut(&values) {
                 writer.write(part)?;
             }
         }

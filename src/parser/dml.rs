@@ -297,8 +297,12 @@ fn number_literal(text: &str, negative: bool) -> Option<Literal> {
     };
     match suffix {
         "" if digits.contains(['.', 'e']) => Some(Literal::Double(digits)),
-        "" | "l" | "s" | "y" => Some(Literal::Integer(digits)),
-        "f" | "d" => Some(Literal::Double(digits)),
+        "" | "l" => Some(Literal::Integer(digits)),
+        // Of these types a number has to be one.
+        "s" if digits.parse::<i16>().is_ok() => Some(Literal::Integer(digits)),
+        "y" if digits.parse::<i8>().is_ok() => Some(Literal::Integer(digits)),
+        "d" => Some(Literal::Double(digits)),
+        "f" => Some(Literal::Float(digits)),
         "bd" => Some(Literal::Decimal(digits)),
         _ => None,
     }

@@ -184,6 +184,10 @@ impl<'a> Context<'a> {
             allows_full_scan: flag("odps.sql.allow.fullscan", true),
             is_strict: flag("odps.sql.udf.strict.mode", true)
                 && flag("odps.function.strictmode", true),
+            has_full_dates: flag(
+                "odps.sql.executionengine.enable.string.to.date.full.format",
+                false,
+            ),
             is_hive: flag("odps.sql.hive.compatible", false),
             recursions_max: value("odps.sql.rcte.max.iterate.num")
                 .and_then(|text| text.parse().ok())

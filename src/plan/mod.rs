@@ -166,6 +166,8 @@ pub struct InsertPlan {
     pub overwrite: bool,
     pub place: InsertPlace,
     pub mapping: Mapping,
+    /// Where the rows have the values of the partition columns that no spec gives.
+    pub partition_mapping: Vec<usize>,
     /// Columns a row of the source must have.
     pub source_columns: usize,
     pub source: InsertSource,
@@ -178,7 +180,7 @@ pub enum InsertPlace {
     Table,
     /// The partition of these values.
     Partition(Vec<String>),
-    /// Partitions whose values are partly in the rows, in the last columns.
+    /// Partitions whose values are partly in the rows.
     Dynamic(Vec<Option<String>>),
 }
 

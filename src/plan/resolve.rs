@@ -5,9 +5,8 @@ use crate::ast::{
     ColumnDefinition, CreateTable, InsertSpec, InsertTarget, Load, MultiInsert, ObjectName,
     PartitionSpec, Source,
 };
-use crate::catalog::partition::checked_value;
 use crate::catalog::{COLUMNS_MAX, Column, Partition, Schema, SpecText, Table};
-use crate::engine::values::Mapping;
+use crate::engine::values::{Mapping, partition_value};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 
@@ -219,7 +218,7 @@ pub fn partial_values(schema: &Schema, spec: &PartitionSpec) -> Result<Vec<Optio
             ))
             .at(name.at.0));
         };
-        values[level] = Some(checked_value(&schema.partition_columns[level], value)?);
+        values[level] = Some(partition_value(&schema.partition_columns[level], value)?);
     }
     Ok(values)
 }
@@ -278,16 +277,17 @@ pub(super) fn insert_plan(
         return Err(Error::semantic(detail).at(insert.table.name.at.0));
     }
     let columns = &target.schema.columns;
-    let partition_columns = &target.schema.partition_columns;
-    let dynamic = match &place {
-        InsertPlace::Dynamic(values) => values.iter().filter(|value| value.is_none()).count(),
-        InsertPlace::Table | InsertPlace::Partition(_) => 0,
+    // The partition columns whose values are in the rows.
+    let dynamic: Vec<&Column> = match &place {
+        InsertPlace::Dynamic(values) => {
+            let levels = target.schema.partition_columns.iter().zip(values);
+            let open = levels.filter(|(_, value)| value.is_none());
+            open.map(|(column, _)| column).collect()
+        }
+        InsertPlace::Table | InsertPlace::Partition(_) => Vec::new(),
     };
-    let (mapping, source_columns): (Mapping, usize) = match &insert.columns {
-        None => (
-            (0..columns.len()).map(Some).collect(),
-            columns.len() + dynamic,
-        ),
+    let names: Vec<&str> = match &insert.columns {
+        None => columns.iter().map(|column| column.name.as_str()).collect(),
         Some(names) => {
             for (position, name) in names.iter().enumerate() {
                 let earlier = &names[..position];
@@ -295,23 +295,36 @@ pub(super) fn insert_plan(
                     let detail = format!("column {} is given twice", name.text);
                     return Err(Error::semantic(detail).at(name.at.0));
                 }
-                let is_dynamic = dynamic > 0
-                    && partition_columns
+                let mut known = columns.iter().chain(dynamic.iter().copied());
+                if !known.any(|column| column.name == name.text) {
+                    let is_fixed = target
+                        .schema
+                        .partition_columns
                         .iter()
                         .any(|column| column.name == name.text);
-                if !is_dynamic && !columns.iter().any(|column| column.name == name.text) {
-                    let detail = format!("column {} cannot be resolved", name.text);
+                    let detail = match is_fixed {
+                        true => format!("partition column {} has a value already", name.text),
+                        false => format!("column {} cannot be resolved", name.text),
+                    };
                     return Err(Error::semantic(detail).at(name.at.0));
                 }
             }
-            let place = |column: &Column| names.iter().position(|name| name.text == column.name);
-            let named = columns
-                .iter()
-                .filter(|column| place(column).is_some())
-                .count();
-            (columns.iter().map(place).collect(), named + dynamic)
+            names.iter().map(|name| name.text.as_str()).collect()
         }
     };
+    let place_of = |column: &Column| names.iter().position(|name| *name == column.name);
+    let mapping: Mapping = columns.iter().map(place_of).collect();
+    // Partition columns that the list does not name come last.
+    let mut source_columns = names.len();
+    let partition_mapping = dynamic
+        .into_iter()
+        .map(|column| {
+            place_of(column).unwrap_or_else(|| {
+                source_columns += 1;
+                source_columns - 1
+            })
+        })
+        .collect();
     if let Source::Literals { rows, at } = &source
         && let Some(row) = rows.iter().find(|row| row.len() != source_columns)
     {
@@ -322,6 +335,7 @@ pub(super) fn insert_plan(
         overwrite: insert.overwrite,
         place,
         mapping,
+        partition_mapping,
         source_columns,
         source: InsertSource::Rows(source),
     }))
@@ -434,6 +448,7 @@ pub(super) fn load_plan(cx: &Context<'_>, load: Load) -> Result<InsertPlan> {
         overwrite: load.overwrite,
         place,
         mapping: (0..data).map(Some).collect(),
+        partition_mapping: (data..data + dynamic).collect(),
         source_columns: data + dynamic,
         source: InsertSource::Files(load),
     })

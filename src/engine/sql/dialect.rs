@@ -103,7 +103,11 @@ impl Dialect for OdpsDialect {
         let next = &parser.peek_nth_token_ref(1).token;
         match &parser.peek_token_ref().token {
             Token::Number(number, _) => {
-                let data_type = suffix_type(number)?;
+                let data_type = suffix_type(number).or_else(|| {
+                    // A whole number that is no BIGINT is a DOUBLE.
+                    let is_whole = number.bytes().all(|byte| byte.is_ascii_digit());
+                    (is_whole && number.parse::<i64>().is_err()).then_some("double")
+                })?;
                 let digits = number.trim_end_matches(|c: char| c.is_ascii_alphabetic());
                 let cast = call(CAST, [text(digits), text(data_type)]);
                 parser.next_token();
