@@ -27,9 +27,14 @@ pub trait Clock: Send + Sync {
 /// The machine's own clock and random ids.
 pub struct SystemClock;
 
+/// The machine's time, in milliseconds since 1970-01-01 UTC.
+pub fn real_time_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
 impl Clock for SystemClock {
     fn begin_statement(&self) -> i64 {
-        chrono::Utc::now().timestamp_millis()
+        real_time_ms()
     }
 
     fn object_id(&self, _count: u64) -> [u8; 16] {

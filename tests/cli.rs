@@ -540,7 +540,17 @@ fn gc_frees_exactly_what_its_rehearsal_says() {
     assert_eq!(before - size(), listed);
     // What u shares with t is still there.
     let run = home
-        .run(&["-e", "select count(*) from u;", "--format", "csv"], b"")
+        .run(
+            &[
+                "-e",
+                "select count(*) from u;",
+                "--format",
+                "csv",
+                "--clock",
+                "2026-01-03 10:00:00",
+            ],
+            b"",
+        )
         .ok();
     assert!(run.out.contains("20000"), "{}", run.out);
     assert!(gc(&[]).err.starts_with("0 versions, 0 bytes"));
@@ -632,4 +642,139 @@ fn load_keeps_values_of_several_lines_whole() {
     let out = home
         .sql("select count(*) as n, count(distinct id) as d, min(length(name)) = 17 as l from t;");
     assert!(out.contains("| 300000 | 300000 | true |"), "{out}");
+}
+
+#[test]
+fn a_warehouse_keeps_the_kind_of_clock_it_was_made_with() {
+    const CONTROLLED: [&str; 2] = ["--clock", "2030-01-01 00:00:00"];
+    const INSERT: &str = "insert into t values (1);";
+    let with = |home: &Home, clock: &[&str], rest: &[&str], input: &str| {
+        let arguments: Vec<&str> = clock.iter().chain(rest).copied().collect();
+        home.run(&arguments, input.as_bytes())
+    };
+    let refused = |run: support::Run, detail: &str| {
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.err.contains(detail), "{run:?}");
+        assert_eq!(run.out, "", "{run:?}");
+    };
+
+    // Made without: no controlled clock may touch it, whatever it does and whoever brings it.
+    let home = Home::new();
+    home.sql("create table t (a int); create table gone (a int); insert into gone values (5); drop table gone; add user bob with secret 'b'; grant update, select on table t to user bob;");
+    let file = home.path().join("s.sql");
+    std::fs::write(&file, INSERT).expect("a file");
+    let before = home.sql("show history for tables;");
+    let real = "was made without a controlled clock";
+    refused(with(&home, &CONTROLLED, &["-e", INSERT], ""), real);
+    refused(
+        with(&home, &CONTROLLED, &["-e", "select * from t;"], ""),
+        real,
+    );
+    refused(
+        with(
+            &home,
+            &CONTROLLED,
+            &["-f", file.to_str().expect("utf-8")],
+            "",
+        ),
+        real,
+    );
+    refused(with(&home, &CONTROLLED, &[], INSERT), real);
+    refused(with(&home, &CONTROLLED, &["gc"], ""), real);
+    refused(with(&home, &CONTROLLED, &["gc", "--dry-run"], ""), real);
+    refused(
+        with(
+            &home,
+            &CONTROLLED,
+            &["-u", "bob", "-p", "b", "-e", INSERT],
+            "",
+        ),
+        real,
+    );
+    refused(
+        with(
+            &home,
+            &["--clock", "2001-01-01 00:00:00"],
+            &["-e", INSERT],
+            "",
+        ),
+        real,
+    );
+    assert_eq!(with(&home, &CONTROLLED, &["-e", "select 1;"], "").status, 0);
+    assert_eq!(home.sql("show history for tables;"), before);
+    assert_eq!(
+        home.sql("restore table gone; select * from gone;"),
+        "OK\n+---+\n| a |\n+---+\n| 5 |\n+---+\n"
+    );
+
+    // Made with one: the real time may not.
+    let home = Home::new();
+    with(&home, &CONTROLLED, &["-e", "create table t (a int);"], "").ok();
+    let controlled = "was made with a controlled clock";
+    refused(with(&home, &[], &["-e", INSERT], ""), controlled);
+    refused(
+        with(&home, &[], &["-e", "show history for table t;"], ""),
+        controlled,
+    );
+    refused(with(&home, &[], &["gc"], ""), controlled);
+    let run = with(
+        &home,
+        &CONTROLLED,
+        &[
+            "-e",
+            "insert into t values (1); set odpsh.clock.advance=25h; show history for table t;",
+        ],
+        "",
+    );
+    assert!(run.ok().out.contains("APPEND"));
+}
+
+#[test]
+fn a_warehouse_of_an_older_program_takes_a_clock_that_is_not_ahead() {
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1");
+    let copy = || {
+        let home = Home::new();
+        copy_folder(&fixture, &home.warehouse());
+        home
+    };
+    const CHANGE: &str = "create table new_one (a int);";
+    let home = copy();
+    let run = home.run(&["--clock", "2999-01-01 00:00:00", "-e", CHANGE], b"");
+    assert!(
+        run.status == 1 && run.err.contains("ahead of the real time"),
+        "{run:?}"
+    );
+    // Looking decides nothing, the first change does.
+    home.run(
+        &["--clock", "2020-02-19 00:00:00", "-e", "show tables;"],
+        b"",
+    )
+    .ok();
+    home.run(&["-e", "show tables;"], b"").ok();
+    home.run(&["--clock", "2020-02-19 00:00:00", "-e", CHANGE], b"")
+        .ok();
+    assert_eq!(home.run(&["-e", "show tables;"], b"").status, 1);
+    let home = copy();
+    home.run(&["-e", CHANGE], b"").ok();
+    assert_eq!(
+        home.run(
+            &["--clock", "2020-02-19 00:00:00", "-e", "show tables;"],
+            b""
+        )
+        .status,
+        1
+    );
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
 }

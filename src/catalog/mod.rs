@@ -20,7 +20,7 @@ pub use partition::SpecText;
 pub use table::{
     COLUMNS_MAX, Column, Derived, DroppedName, Due, Gone, HoldsCounted, Lifecycle, LivePartition,
     ObjectVersion, Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, Version,
-    View, parse_retention,
+    View, WarehouseClock, parse_retention,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};

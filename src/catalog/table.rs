@@ -588,3 +588,19 @@ impl Record for HoldsCounted {
     const KIND: u8 = 0x06;
     const VERSION: u16 = 1;
 }
+
+/// Which clock the warehouse is made with, and what is known of its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarehouseClock {
+    /// Time is steered; everything below is 0 then.
+    pub is_controlled: bool,
+    /// The last instant that was confirmed, in milliseconds.
+    pub trusted_ms: i64,
+    /// The instant that a start saw after more than a day, and that a later start has to confirm.
+    pub observed_ms: Option<i64>,
+}
+
+impl Record for WarehouseClock {
+    const KIND: u8 = 0x07;
+    const VERSION: u16 = 1;
+}

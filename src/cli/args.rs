@@ -105,6 +105,10 @@ pub enum Command {
         /// Say what would be deleted, and delete nothing
         #[arg(long)]
         dry_run: bool,
+
+        /// The clock is right, however far it has gone since the last start
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -175,8 +175,8 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         BufWriter::with_capacity(capacity, io::stdout()),
         io::stderr(),
     );
-    if let Some(Command::Gc { dry_run }) = args.command {
-        return collect(session, dry_run, args.format(), &mut out, &mut err);
+    if let Some(Command::Gc { dry_run, yes }) = args.command {
+        return collect(session, (dry_run, yes), args.format(), &mut out, &mut err);
     }
     let is_pipe = args.statements.is_none() && args.file.is_none() && !is_interactive;
     // At a prompt a failure ends the entry, not the session.
@@ -214,13 +214,13 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
 /// `odpsh gc`: what the collector removes, or would, and how much that is.
 fn collect(
     mut session: Session,
-    is_rehearsal: bool,
+    (is_rehearsal, confirms): (bool, bool),
     format: render::Format,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<u8> {
-    let rows = match session.collect_all(is_rehearsal) {
-        Ok(rows) => rows,
+    let (rows, jump_ms) = match session.collect_all(is_rehearsal, confirms) {
+        Ok(collected) => collected,
         Err(error) => {
             render::failure(&error, err)?;
             return Ok(FAILURE);
@@ -233,6 +233,13 @@ fn collect(
     out.flush()?;
     let word = if is_rehearsal { "to delete" } else { "deleted" };
     writeln!(err, "{count} versions, {bytes} bytes {word}")?;
+    if let Some(jump_ms) = jump_ms {
+        let days = jump_ms / 86_400_000;
+        writeln!(
+            err,
+            "the clock has gone on by {days} days since it was last confirmed: backups that expired by that wait for a start an hour from now, or for odpsh gc --yes"
+        )?;
+    }
     match session.close() {
         Ok(()) => Ok(SUCCESS),
         Err(error) => {

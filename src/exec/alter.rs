@@ -162,7 +162,7 @@ fn change_properties(
     let outcome = change_table(cx, target, |table| {
         let before = retention.window(table);
         change(table);
-        changed_table_retention(table, retention.project(), before);
+        changed_table_retention(table, retention.project(), before, cx.deletion_time());
     })?;
     collect_now(cx, &[id]);
     Ok(outcome)

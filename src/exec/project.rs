@@ -36,7 +36,7 @@ pub(super) fn set(cx: &Context<'_>, settings: Vec<Setting>) -> Result<Outcome> {
                 let detail = format!("{RETENTION_KEY} must be an integer between 0 and 30");
                 return Err(Error::invalid_parameter(detail));
             };
-            change_retention(&mut project, days, cx.now_ms);
+            change_retention(&mut project, days, cx.deletion_time());
         } else if value.len() > VALUE_MAX {
             return Err(Error::invalid_parameter(format!(
                 "the value of {key} is longer than {VALUE_MAX} bytes"

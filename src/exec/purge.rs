@@ -49,7 +49,7 @@ pub(super) fn all(cx: &Context<'_>, hours: Option<u32>) -> Result<Outcome> {
 pub(super) fn collect_now(cx: &Context<'_>, tables: &[TableId]) {
     let collected = cx
         .store()
-        .and_then(|store| collect_all_of(store, cx.now_ms, tables));
+        .and_then(|store| collect_all_of(store, cx.deletion_time(), tables));
     if let Err(error) = collected {
         cx.note(format!("what was purged still takes its space: {error}"));
     }

@@ -10,13 +10,13 @@ use crate::ast::ObjectName;
 use crate::auth::{Authority, Identity};
 use crate::catalog::edit::Author;
 use crate::catalog::{Catalog, HoldsCounted, Project};
-use crate::clock::Clock;
+use crate::clock::{Clock, real_time_ms};
 use crate::datatype::DataType;
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TableId};
 use crate::store::{Batch, Committed, Key, Reading, Store, Turn, Unsynced, Warehouse};
-use crate::timemachine::Retention;
+use crate::timemachine::{ClockWatch, DeletionTime, Retention};
 
 /// Most rounds of a recursive WITH where no setting says otherwise.
 const RECURSIONS_MAX: usize = 10;
@@ -54,6 +54,8 @@ pub struct Context<'a> {
     pub user: &'a str,
     pub identity: &'a Identity,
     pub now_ms: i64,
+    /// What the session knows of the warehouse's clock.
+    pub watch: &'a Cell<Option<ClockWatch>>,
     pub zone: Tz,
     /// The statement's text.
     pub statement: &'a str,
@@ -274,8 +276,65 @@ impl<'a> Context<'a> {
         }
         // It is no change of the statement's, which may fail, or change nothing.
         let author = Author::new(self.now_ms, self.user, "");
-        self.store()?.commit(batch, author.commit_info())?;
+        self.with_clock(batch, |batch| {
+            self.store()?.commit(batch, author.commit_info())?;
+            Ok(())
+        })
+    }
+
+    /// Compares the session's clock with the one the warehouse is made with.
+    ///
+    /// # Errors
+    /// See [`ClockWatch::begin`].
+    pub fn check_clock(&self) -> Result<()> {
+        let watch = match self.watch.get() {
+            Some(watch) => watch.at(self.now_ms),
+            None => {
+                let saved = self.store()?.get(&Key::Clock)?;
+                let is_controlled = self.clock.is_controlled();
+                let newest_ms = match saved.is_none() && !self.catalog()?.is_empty()? {
+                    true => Some(real_time_ms()),
+                    false => None,
+                };
+                ClockWatch::begin(saved, is_controlled, self.now_ms, newest_ms)?
+            }
+        };
+        self.watch.set(Some(watch));
         Ok(())
+    }
+
+    /// The time that deletion goes by.
+    pub fn deletion_time(&self) -> DeletionTime {
+        match self.watch.get() {
+            Some(watch) => watch.deletion(self.now_ms),
+            None => DeletionTime::certain(self.now_ms),
+        }
+    }
+
+    /// Commits a batch with what the warehouse has to know of its clock.
+    fn with_clock<'s>(
+        &self,
+        mut batch: Batch<'s>,
+        commit: impl FnOnce(Batch<'s>) -> Result<()>,
+    ) -> Result<()> {
+        let mut watch = self.watch.get();
+        if let Some(unsaved) = watch.as_ref().and_then(ClockWatch::unsaved) {
+            batch.put(&Key::Clock, &unsaved);
+        }
+        commit(batch)?;
+        if let Some(watch) = &mut watch {
+            watch.written();
+        }
+        self.watch.set(watch);
+        Ok(())
+    }
+
+    /// Writes what the warehouse has to know of its clock, where that is not yet written.
+    pub fn save_clock(&self) -> Result<()> {
+        match self.watch.get().and_then(|watch| watch.unsaved()) {
+            Some(_) => self.commit(self.store()?.begin(), &Author::new(self.now_ms, "", "")),
+            None => Ok(()),
+        }
     }
 
     /// Commits the changes of this statement.
@@ -283,9 +342,11 @@ impl<'a> Context<'a> {
         if let Some(mark) = self.turns.mark.get() {
             batch.expect_no_loss(mark);
         }
-        let committed = self.store()?.commit(batch, author.commit_info())?;
-        self.unsynced.borrow_mut().add(committed);
-        Ok(())
+        self.with_clock(batch, |batch| {
+            let committed = self.store()?.commit(batch, author.commit_info())?;
+            self.unsynced.borrow_mut().add(committed);
+            Ok(())
+        })
     }
 
     pub fn new_table_id(&self, batch: &mut Batch<'_>) -> TableId {

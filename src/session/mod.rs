@@ -21,6 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::parser::{masked, parse};
 use crate::plan::{Context, Turns, plan};
 use crate::store::{Store, StoreError, Unsynced, Warehouse};
+use crate::timemachine::ClockWatch;
 use crate::timemachine::collect::{collect, count_holds_once, rehearse};
 
 /// What a session starts with.
@@ -57,6 +58,8 @@ pub struct Session {
     next_due_ms: Option<i64>,
     /// Before this instant nothing ends by its lifecycle, unless lifecycles changed more often than so.
     next_end: Cell<(u64, i64)>,
+    /// What is known of the warehouse's clock.
+    watch: Cell<Option<ClockWatch>>,
     /// Commits that are not known to be durable.
     unsynced: RefCell<Unsynced>,
 }
@@ -91,6 +94,7 @@ impl Session {
             uncollected: 0,
             next_due_ms: None,
             next_end: Cell::new((0, i64::MIN)),
+            watch: Cell::new(None),
             unsynced: RefCell::default(),
         }
     }
@@ -193,6 +197,7 @@ impl Session {
 
     /// What has to be done before a statement can look at the catalog.
     fn prepare(&self, cx: &Context<'_>, manner: Manner) -> Result<()> {
+        cx.check_clock()?;
         cx.ensure_project()?;
         let store = cx.store()?;
         if manner != Manner::Looks {
@@ -200,7 +205,7 @@ impl Session {
         }
         let (seen, next_ms) = self.next_end.get();
         let is_early = seen == store.lifecycle_changes() && cx.now_ms < next_ms;
-        if is_early || !self.time_counts() {
+        if is_early || !self.time_counts() || cx.deletion_time().is_waiting() {
             return Ok(());
         }
         // What has come to the end of its lifecycle is dropped.
@@ -218,6 +223,7 @@ impl Session {
             user: &self.identity.name,
             identity: &self.identity,
             now_ms,
+            watch: &self.watch,
             zone: self.settings.zone(),
             statement,
             settings: self.settings.values(),
@@ -252,31 +258,49 @@ impl Session {
         };
         self.uncollected = 0;
         let _turn = store.exclude();
-        self.next_due_ms = collect(store, self.now_ms, COLLECT_ROWS, &mut |_| {})?;
+        let time = match self.watch.get() {
+            Some(watch) => watch.deletion(self.now_ms),
+            // Nothing was asked of the warehouse.
+            None => return Ok(()),
+        };
+        self.next_due_ms = collect(store, time, COLLECT_ROWS, &mut |_| {})?;
         Ok(())
     }
 
-    /// Removes everything that has expired, or only says what that would be.
-    pub fn collect_all(&mut self, is_rehearsal: bool) -> Result<Listing> {
+    /// Removes everything that has expired, or only says what that would be. `confirms`: the clock is right, however far
+    /// it has gone. Returns what went and, in milliseconds, how far the clock has gone where something may wait for that.
+    pub fn collect_all(
+        &mut self,
+        is_rehearsal: bool,
+        confirms: bool,
+    ) -> Result<(Listing, Option<i64>)> {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
         let cx = self.context("", now_ms);
         cx.enter()?;
+        cx.check_clock()?;
+        if let Some(mut watch) = self.watch.get().filter(|_| confirms) {
+            watch.confirm(now_ms);
+            self.watch.set(Some(watch));
+        }
         self.prepare(&cx, Manner::Changes)?;
         let store = self.warehouse.store()?;
         let mut rows = Vec::new();
         let mut visit = |row| rows.push(row);
+        let time = cx.deletion_time();
         if is_rehearsal {
-            rehearse(store, now_ms, &mut visit)?;
+            rehearse(store, time, &mut visit)?;
         } else {
-            collect(store, now_ms, usize::MAX, &mut visit)?;
+            cx.save_clock()?;
+            collect(store, time, usize::MAX, &mut visit)?;
         }
         drop(cx);
         self.sync()?;
         if !is_rehearsal {
             store.compact()?;
         }
-        Ok(collected(rows))
+        let jump_ms = time.is_waiting().then(|| time.jump_ms());
+        Ok((collected(rows), jump_ms))
     }
 
     /// Goes on as the user of that name.

@@ -88,6 +88,8 @@ pub enum Key {
     },
     /// Says that holds are counted in this warehouse.
     HoldsCounted,
+    /// Which clock the warehouse is made with.
+    Clock,
     /// A segment.
     Segment(SegmentId),
     /// A node of a long snapshot.
@@ -105,6 +107,7 @@ pub const TABLE_OBJECT: PartitionId = PartitionId([0; 16]);
 
 const COUNTERS: u8 = 0x01;
 const HOLDS_COUNTED: u8 = 0x06;
+const CLOCK: u8 = 0x07;
 const PROJECT: u8 = 0x10;
 const ACCOUNT: u8 = 0x11;
 const MEMBER: u8 = 0x12;
@@ -251,6 +254,7 @@ impl Key {
                 out.extend(partition.0);
             }
             Key::HoldsCounted => out.push(HOLDS_COUNTED),
+            Key::Clock => out.push(CLOCK),
             Key::Segment(id) => push_number(&mut out, SEGMENT, id.0),
             Key::Node(id) => push_number(&mut out, NODE, id.0),
             Key::Doomed(id) => push_number(&mut out, DOOMED, id.0),
@@ -348,6 +352,7 @@ impl Key {
                 partition: PartitionId(take(rest)?),
             },
             HOLDS_COUNTED => Key::HoldsCounted,
+            CLOCK => Key::Clock,
             SEGMENT_HOLDS => Key::SegmentHolds(SegmentId(take_number(rest)?)),
             NODE_HOLDS => Key::NodeHolds(NodeId(take_number(rest)?)),
             SEGMENT => Key::Segment(SegmentId(take_number(rest)?)),
@@ -610,6 +615,7 @@ impl fmt::Display for Key {
                 write!(f, "collected partition {partition} of table {table}")
             }
             Key::HoldsCounted => write!(f, "count of holds"),
+            Key::Clock => write!(f, "clock of the warehouse"),
             Key::SegmentHolds(id) => write!(f, "holds of segment {id}"),
             Key::NodeHolds(id) => write!(f, "holds of snapshot node {id}"),
             Key::Segment(id) => write!(f, "segment {id}"),

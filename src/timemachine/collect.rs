@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use super::deletion::DeletionTime;
 use super::retention::{Retention, Window};
 use crate::catalog::edit::{Author, FOLLOWS_PROJECT, TableEdit};
 use crate::catalog::{
@@ -43,16 +44,20 @@ pub struct CollectedRow {
     pub size_bytes: u64,
 }
 
-/// The tables of which something has expired at `now_ms`, and the next instant at which anything may.
-pub fn due_tables(catalog: Catalog<'_>, now_ms: i64) -> Result<(Vec<TableId>, Option<i64>)> {
+/// The tables of which something has expired at `time`, and the next instant at which anything may.
+pub fn due_tables(catalog: Catalog<'_>, time: DeletionTime) -> Result<(Vec<TableId>, Option<i64>)> {
     let (mut due, mut next) = (Vec::new(), None::<i64>);
     let mut rest = KeyRange::due();
     while let Some((retention, project)) = first_class(catalog, &rest)? {
         let class = KeyRange::due_of(retention, &project);
+        let at = |days| time.after_days(days);
         let window = match (retention, catalog.project(&project)?) {
-            (FOLLOWS_PROJECT, Some(project)) => Window::of(&project, now_ms),
-            (FOLLOWS_PROJECT, None) => Window::of_days(1, now_ms),
-            (days, _) => Window::of_days(u32::from(days), now_ms),
+            (FOLLOWS_PROJECT, Some(project)) => {
+                let days = Window::of(&project, time.now_ms).days();
+                Window::of(&project, at(days))
+            }
+            (FOLLOWS_PROJECT, None) => Window::of_days(1, at(1)),
+            (days, _) => Window::of_days(u32::from(days), at(u32::from(days))),
         };
         catalog
             .store()
@@ -101,31 +106,36 @@ fn first_class(catalog: Catalog<'_>, range: &KeyRange) -> Result<Option<(u8, Str
 /// Stops after about `rows_max` rows; what is left is found by the next call.
 pub fn collect(
     store: &Store,
-    now_ms: i64,
+    time: DeletionTime,
     rows_max: usize,
     visit: &mut dyn FnMut(CollectedRow),
 ) -> Result<Option<i64>> {
     let catalog = Catalog::new(store);
+    let now_ms = time.now_ms;
     count_holds_once(store, now_ms)?;
-    let (due, next) = due_tables(catalog, now_ms)?;
+    let (due, next) = due_tables(catalog, time)?;
     let mut left = rows_max;
     for id in due {
-        collect_one(store, now_ms, id, &mut left, visit)?;
+        collect_one(store, time, id, &mut left, visit)?;
         if left == 0 {
             return Ok(Some(now_ms));
         }
     }
+    if time.is_waiting() {
+        // What waits for another start is not looked for with every statement.
+        return Ok(next.filter(|next| *next > now_ms));
+    }
     if next.is_none_or(|next| next <= now_ms) {
-        return Ok(due_tables(catalog, now_ms)?.1);
+        return Ok(due_tables(catalog, time)?.1);
     }
     Ok(next)
 }
 
 /// Removes all that has expired of some tables.
-pub fn collect_all_of(store: &Store, now_ms: i64, tables: &[TableId]) -> Result<()> {
-    count_holds_once(store, now_ms)?;
+pub fn collect_all_of(store: &Store, time: DeletionTime, tables: &[TableId]) -> Result<()> {
+    count_holds_once(store, time.now_ms)?;
     for id in tables {
-        collect_one(store, now_ms, *id, &mut usize::MAX.clone(), &mut |_| {})?;
+        collect_one(store, time, *id, &mut usize::MAX.clone(), &mut |_| {})?;
     }
     Ok(())
 }
@@ -133,7 +143,7 @@ pub fn collect_all_of(store: &Store, now_ms: i64, tables: &[TableId]) -> Result<
 /// Removes what has expired of one table, but no more than about `left` rows; `false` where some is left.
 fn collect_one(
     store: &Store,
-    now_ms: i64,
+    time: DeletionTime,
     id: TableId,
     left: &mut usize,
     visit: &mut dyn FnMut(CollectedRow),
@@ -142,9 +152,9 @@ fn collect_one(
         let mut batch = store.begin();
         let rows_max = (*left).min(ROWS_AT_ONCE);
         let mut collector = Collector::new(Catalog::new(store), &mut batch, rows_max);
-        let is_done = collector.collect_table(id, now_ms)?;
+        let is_done = collector.collect_table(id, time)?;
         let rows = collector.finish()?;
-        commit(store, batch, now_ms)?;
+        commit(store, batch, time.now_ms)?;
         *left = left.saturating_sub(rows.len());
         rows.into_iter().for_each(&mut *visit);
         if is_done || *left == 0 {
@@ -154,13 +164,17 @@ fn collect_one(
 }
 
 /// What [`collect`] would remove, without removing it.
-pub fn rehearse(store: &Store, now_ms: i64, visit: &mut dyn FnMut(CollectedRow)) -> Result<()> {
+pub fn rehearse(
+    store: &Store,
+    time: DeletionTime,
+    visit: &mut dyn FnMut(CollectedRow),
+) -> Result<()> {
     let catalog = Catalog::new(store);
-    count_holds_once(store, now_ms)?;
+    count_holds_once(store, time.now_ms)?;
     let mut batch = store.begin();
     let mut collector = Collector::new(catalog, &mut batch, usize::MAX);
-    for id in due_tables(catalog, now_ms)?.0 {
-        collector.collect_table(id, now_ms)?;
+    for id in due_tables(catalog, time)?.0 {
+        collector.collect_table(id, time)?;
     }
     collector.finish()?.into_iter().for_each(visit);
     Ok(())
@@ -316,12 +330,13 @@ impl<'a, 'b> Collector<'a, 'b> {
     }
 
     /// Removes what has expired of one table; `false` where some of it is left.
-    pub fn collect_table(&mut self, id: TableId, now_ms: i64) -> Result<bool> {
+    pub fn collect_table(&mut self, id: TableId, time: DeletionTime) -> Result<bool> {
+        let now_ms = time.now_ms;
         let Some(table) = self.catalog.table(id)? else {
             return Ok(true);
         };
         let retention = Retention::of(self.catalog, &table.project, now_ms)?;
-        let window = retention.window(&table);
+        let window = retention.for_deletion(time, &table);
         let is_gone = table
             .dropped_at_ms
             .is_some_and(|dropped| !window.keeps(dropped));

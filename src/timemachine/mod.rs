@@ -13,12 +13,14 @@
 pub mod check;
 mod choose;
 pub mod collect;
+mod deletion;
 mod history;
 mod point;
 mod refusal;
 mod retention;
 
 pub use choose::{Chosen, find_incarnation, partition_at};
+pub use deletion::{ClockWatch, DeletionTime};
 pub use history::{HistoryRow, TableRow, listed_tables, table_history};
 pub use point::{Piece, TableState, lsn_at, table_at};
 pub use refusal::{Miss, Refusal};

@@ -1,5 +1,6 @@
 //! Retention: how long what is no longer current is kept.
 
+use super::deletion::DeletionTime;
 use crate::catalog::{Catalog, Project, RETENTION_KEY, Table, parse_retention};
 use crate::error::{Error, Result};
 
@@ -16,6 +17,13 @@ pub struct Retention {
 impl Retention {
     pub fn new(project: Project, now_ms: i64) -> Self {
         Self { project, now_ms }
+    }
+
+    /// What deletion goes by.
+    pub fn for_deletion(self, time: DeletionTime, table: &Table) -> Window {
+        let days = self.window(table).days();
+        let now_ms = time.after_days(days);
+        Self { now_ms, ..self }.window(table)
     }
 
     /// That of the project of a table.
@@ -105,10 +113,10 @@ impl Window {
 
     /// What has expired in this window, or does by `days`, has so for good: the instant before which all
     /// has.
-    fn horizon_with(&self, days: u32) -> i64 {
+    fn horizon_with(&self, days: u32, time: DeletionTime) -> i64 {
         let horizon = |days: u32| match days {
-            0 => self.now_ms + 1,
-            days => self.now_ms - i64::from(days) * DAY_MS,
+            0 => time.now_ms + 1,
+            days => time.after_days(days) - i64::from(days) * DAY_MS,
         };
         self.horizon_ms.max(horizon(self.days)).max(horizon(days))
     }
@@ -128,8 +136,8 @@ fn retention_days(project: &Project) -> u32 {
 
 /// Sets the retention. What had expired before, or expires by the new period, is gone for good: a
 /// longer period later does not bring it back.
-pub fn change_retention(project: &mut Project, days: u32, now_ms: i64) {
-    project.horizon_ms = Window::of(project, now_ms).horizon_with(days);
+pub fn change_retention(project: &mut Project, days: u32, time: DeletionTime) {
+    project.horizon_ms = Window::of(project, time.now_ms).horizon_with(days, time);
     project
         .properties
         .insert(RETENTION_KEY.to_owned(), days.to_string());
@@ -137,11 +145,16 @@ pub fn change_retention(project: &mut Project, days: u32, now_ms: i64) {
 
 /// Notes that the retention of a table was changed from what it was in `before`: what had expired, or does
 /// now, is gone for good.
-pub fn changed_table_retention(table: &mut Table, project: &Project, before: Window) {
+pub fn changed_table_retention(
+    table: &mut Table,
+    project: &Project,
+    before: Window,
+    time: DeletionTime,
+) {
     let after = Window::of_table(project, table, before.now_ms);
     let horizon = match after.days == before.days {
         true => before.horizon_ms,
-        false => before.horizon_with(after.days),
+        false => before.horizon_with(after.days, time),
     };
     table.expire_before(horizon.max(after.horizon_ms));
 }
@@ -172,7 +185,7 @@ mod tests {
     fn a_longer_period_does_not_resurrect() {
         let mut project = project();
         let now = 10 * DAY_MS;
-        change_retention(&mut project, 7, now);
+        change_retention(&mut project, 7, DeletionTime::certain(now));
         let window = Window::of(&project, now);
         assert!(!window.keeps(now - 2 * DAY_MS));
         assert!(window.keeps(now - DAY_MS));
@@ -182,9 +195,9 @@ mod tests {
     #[test]
     fn zero_keeps_nothing_and_what_it_deleted_stays_gone() {
         let mut project = project();
-        change_retention(&mut project, 0, 1000);
+        change_retention(&mut project, 0, DeletionTime::certain(1000));
         assert!(!Window::of(&project, 1000).keeps(1000));
-        change_retention(&mut project, 30, 2000);
+        change_retention(&mut project, 30, DeletionTime::certain(2000));
         assert!(!Window::of(&project, 2000).keeps(2000));
         assert!(Window::of(&project, 3000).keeps(2001));
     }

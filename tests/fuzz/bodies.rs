@@ -164,7 +164,7 @@ fn exercise(machine: &Machine) {
             assert!(!said.contains("failed unexpectedly"), "{sql}: {said}");
         }
     }
-    let _ = session.collect_all(false);
+    let _ = session.collect_all(false, false);
     let _ = session.close();
 }
 

@@ -269,7 +269,7 @@ impl Trial {
                     }
                     self.tell(&format!("{} -- gc", shown_time(after.now_ms)));
                     self.push(after.clone(), None);
-                    if let Err(error) = session.collect_all(is_rehearsal) {
+                    if let Err(error) = session.collect_all(is_rehearsal, false) {
                         // A loss of what was done before is told here, too.
                         return self.lose(session, &error.to_string());
                     }
@@ -347,7 +347,7 @@ impl Trial {
         check(&mut session, &mut model, 2)?;
         model.tick();
         session
-            .collect_all(false)
+            .collect_all(false, false)
             .map_err(|error| error.to_string())?;
         let files = self.machine.files(&Path::new(HOME).join("data"));
         check_bytes(&session, &model, &files)?;

@@ -67,7 +67,7 @@ fn make(dir: &Path, killed: &Path, seed: u32) {
         "insert into t values ({seed}, repeat('long', 30000))"
     ));
     run("insert overwrite table big select a + 1, b from big");
-    session.collect_all(false).expect("collected");
+    session.collect_all(false, false).expect("collected");
     let mut run = |sql: &str| {
         let outcome = session.run(sql).outcome;
         outcome.unwrap_or_else(|error| panic!("{sql}: {error}"));

@@ -427,7 +427,7 @@ impl Run {
         match line.split(' ').next() {
             Some("*later") => {}
             Some("*gc") => {
-                let done = session.collect_all(false).map(drop);
+                let done = session.collect_all(false, false).map(drop);
                 self.session = Some(session);
                 return done.map_err(|error| failed(&error));
             }

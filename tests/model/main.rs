@@ -7,6 +7,7 @@
 //! is wholly there or wholly absent, and all of the above.
 
 mod check;
+mod clock;
 mod concurrent;
 mod crash;
 mod damage;

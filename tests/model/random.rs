@@ -169,13 +169,15 @@ fn run(steps: &[Step], on_sled: bool) -> Result<(), String> {
             }
             Expected::Collect => {
                 let planned = current
-                    .collect_all(true)
+                    .collect_all(true, false)
                     .map_err(|error| error.to_string())?
+                    .0
                     .rows;
                 model.tick();
                 let done = current
-                    .collect_all(false)
+                    .collect_all(false, false)
                     .map_err(|error| error.to_string())?
+                    .0
                     .rows;
                 if planned != done {
                     return Err(failed(format!("gc: planned {planned:?}, done {done:?}")));
