@@ -28,6 +28,10 @@ pub struct Casting {
     pub zone: Tz,
     /// A value that does not convert is an error, not NULL.
     pub is_strict: bool,
+    /// `odps.function.strictmode=false`: of a text that begins with a number that number is taken.
+    pub takes_prefix: bool,
+    /// `odps.sql.hive.compatible`: the Hive-compatible edition, for the functions whose pages tell it apart.
+    pub is_hive: bool,
     /// `odps.sql.executionengine.enable.string.to.date.full.format`: a text with a time is a DATE too.
     pub has_full_dates: bool,
     /// The value goes into a column: where CAST finds a way, as for a time in the gap of a change to summer time, it
@@ -41,6 +45,8 @@ impl Casting {
         Self {
             zone,
             is_strict: true,
+            takes_prefix: false,
+            is_hive: false,
             has_full_dates: false,
             is_stored: true,
         }
@@ -221,14 +227,21 @@ impl Work<'_> {
         if !self.is_text() {
             return self.by_arrow(self.array, &ArrowType::Boolean);
         }
-        let values = self.each(
-            |row| match self.text_of(row).to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                _ => None,
-            },
-        )?;
+        // The manual's own example: 'false' is true, an empty text is false.
+        let values = self.each(|row| Some(!self.text_of(row).is_empty()))?;
         Ok(Arc::new(BooleanArray::from(values)))
+    }
+
+    /// The number that a text begins with, where that is enough; else the text.
+    fn number_of<'t>(&self, text: &'t str) -> &'t str {
+        if !self.casting.takes_prefix {
+            return text;
+        }
+        let end = (1..=text.len())
+            .rev()
+            .filter(|end| text.is_char_boundary(*end))
+            .find(|end| parse_double(&text[..*end]).is_some());
+        end.map_or(text, |end| &text[..end])
     }
 
     fn integers<T: ArrowPrimitiveType>(&self) -> Result<ArrayRef>
@@ -248,7 +261,7 @@ impl Work<'_> {
         let values = match self.array.data_type() {
             data_type if data_type.is_string() => self.each(|row| {
                 let text = self.text_of(row);
-                let text = text.trim();
+                let text = self.number_of(text.trim());
                 let wide = match text.parse::<i64>() {
                     Ok(number) => Some(number),
                     Err(_) => parse_double(text).and_then(of_double),
@@ -278,7 +291,7 @@ impl Work<'_> {
         if !self.is_text() {
             return self.by_arrow(self.array, &ArrowType::Float64);
         }
-        let values = self.each(|row| parse_double(self.text_of(row).trim()))?;
+        let values = self.each(|row| parse_double(self.number_of(self.text_of(row).trim())))?;
         Ok(Arc::new(
             values.into_iter().collect::<PrimitiveArray<Float64Type>>(),
         ))

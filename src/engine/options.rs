@@ -20,6 +20,8 @@ pub struct Options {
     pub allows_full_scan: bool,
     /// `odps.sql.udf.strict.mode`: a cast that fails is an error and not NULL.
     pub is_strict: bool,
+    /// `odps.function.strictmode=false`.
+    pub takes_prefix: bool,
     /// `odps.sql.executionengine.enable.string.to.date.full.format`.
     pub has_full_dates: bool,
     /// `odps.sql.hive.compatible`.
@@ -36,6 +38,8 @@ impl Options {
         Casting {
             zone: self.zone,
             is_strict: self.is_strict,
+            takes_prefix: self.takes_prefix,
+            is_hive: self.is_hive,
             has_full_dates: self.has_full_dates,
             is_stored: false,
         }

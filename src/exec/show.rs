@@ -9,21 +9,26 @@ use crate::plan::{Context, Target, matches_values, spec_text};
 
 pub(super) fn tables(cx: &Context<'_>, project: &str, pattern: Option<&str>) -> Result<Outcome> {
     let pattern = pattern.map(str::to_lowercase);
-    let tables = cx.catalog()?.live_tables(project)?;
+    let catalog = cx.catalog()?;
+    let tables = catalog.live_tables(project)?.into_iter();
+    let tables = tables.map(|(_, table)| (table.name, table.owner));
+    let views = catalog.views(project)?.into_iter();
+    let mut objects: Vec<(String, String)> = tables
+        .chain(views.map(|(name, view)| (name, view.owner)))
+        .collect();
+    objects.sort();
     let is_shown = |name: &str| {
         pattern
             .as_deref()
             .is_none_or(|pattern| matches(pattern, name))
     };
-    let shown = tables
-        .into_iter()
-        .filter(|(_, table)| is_shown(&table.name));
+    let shown = objects.into_iter().filter(|(name, _)| is_shown(name));
     Ok(Outcome::Listing(Listing {
         layout: Layout::Tables,
         titles: vec!["owner", "table"],
         hidden: 0,
         rows: shown
-            .map(|(_, table)| vec![Some(table.owner), Some(table.name)])
+            .map(|(name, owner)| vec![Some(owner), Some(name)])
             .collect(),
     }))
 }

@@ -181,11 +181,14 @@ impl<'a> Context<'a> {
             zone: self.zone,
             now_ms: self.now_ms,
             order_by_needs_limit: flag("odps.sql.validate.orderby.limit", true),
-            group_by_position: both || flag("odps.sql.groupby.position.alias", false),
-            order_by_position: both,
+            group_by_position: both
+                || flag("odps.sql.groupby.position.alias", false)
+                || flag("hive.groupby.position.alias", false),
+            order_by_position: both || flag("hive.orderby.position.alias", false),
             allows_full_scan: flag("odps.sql.allow.fullscan", true),
             is_strict: flag("odps.sql.udf.strict.mode", true)
                 && flag("odps.function.strictmode", true),
+            takes_prefix: !flag("odps.function.strictmode", true),
             has_full_dates: flag(
                 "odps.sql.executionengine.enable.string.to.date.full.format",
                 false,

@@ -16,6 +16,8 @@ const CLOCK_ADVANCE: &str = "odpsh.clock.advance";
 const COMMIT_GROUPING: &str = "odpsh.commit.grouping";
 const VALUE_MAX: usize = 64 << 10;
 const COUNT_MAX: usize = 1000;
+/// Settings that would change what a query means, in a way that is not there.
+const REFUSED: &[(&str, &str)] = &[("odps.sql.decimal.tostring.trimzero", "false")];
 
 /// See the module.
 #[derive(Debug)]
@@ -100,6 +102,9 @@ impl Settings {
                 return Err(
                     Error::invalid_parameter(format!("there is no setting {key}")).hint(known),
                 );
+            }
+            key if REFUSED.contains(&(key, value.to_ascii_lowercase().as_str())) => {
+                return Err(Error::not_supported(&format!("SET {key}={value}")));
             }
             _ => {}
         }

@@ -1,13 +1,18 @@
 //! Arrays, maps and structs. Manual page: "Complex type functions".
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Builder, ListArray, ListBuilder, UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray, Int64Builder, ListArray, ListBuilder, StructArray, UInt32Array,
+    new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, concat as concat_arrays, sort_to_indices, take};
-use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Int64Type};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Field, Float32Type, Float64Type, Int64Type,
+};
+use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
 use super::call::{Call, Definition, Gives, Kind, function, is_list, known, variadic};
 use crate::engine::cast::{Casting, as_list, cast, map_array};
@@ -20,8 +25,11 @@ use Kind::{Any, Boolean, Int, List, Map, Text};
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("array_join", "array_join(array a, string separator[, string null])", "Joins the items of an array; NULL items are left out or written as the third argument.", &[List, Text, Text], 1, Gives::Text, array_join),
+    function("array_position", "array_position(array a, value)", "Returns where a value is in an array, counted from 1; 0 where it is not.", &[List, Any], 0, Gives::Int, array_position),
     function("array_remove", "array_remove(array a, value)", "Returns the array without the items that equal a value.", &[List, Any], 0, Gives::Of(same), array_remove),
     function("array_sort", "array_sort(array a)", "Returns the array in ascending order.", &[List], 0, Gives::Of(same), sort_array),
+    function("arrays_overlap", "arrays_overlap(array a, array b)", "Returns whether two arrays have an item in common; NULL where only a NULL could be one.", &[List, List], 0, Gives::Boolean, arrays_overlap),
+    variadic("arrays_zip", "arrays_zip(array a, array b[, ...])", "Makes an array of structs of the items of arrays, the fields named 0, 1, ….", &[List], 1, Gives::Of(zip_type), arrays_zip),
     function("element_at", "element_at(array a, bigint position) | element_at(map m, key)", "Returns an item, counted from 1 or from the end, or the value of a key.", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 1)),
     function("map_concat", "map_concat(map a, map b)", "Joins two maps; of equal keys the second counts.", &[Map, Map], 0, Gives::Of(same), map_concat),
     function("map_from_entries", "map_from_entries(array<struct> entries)", "Makes a map of an array of pairs.", &[List], 0, Gives::Of(entries_type), map_from_entries),
@@ -348,6 +356,139 @@ fn sequence(call: &Call) -> Result<ArrayRef> {
         builder.append(true);
     }
     Ok(Arc::new(builder.finish()))
+}
+
+/// Items as bytes that are equal where the items are: of numbers of two types as DOUBLE.
+fn comparable(items: [&ArrayRef; 2], casting: Casting) -> Result<[Rows; 2]> {
+    let is_real = |given: &ArrowType| given.is_floating();
+    let types = items.map(|items| items.data_type());
+    let to = match (column_type(types[0]), column_type(types[1])) {
+        _ if types[0] == types[1] => None,
+        _ if is_real(types[0]) || is_real(types[1]) => Some(crate::datatype::DataType::Double),
+        (Some(_), _) if types[0].is_null() => column_type(types[1]),
+        (known, _) => known,
+    };
+    let converted = items.map(|items| {
+        let items = match &to {
+            Some(to) => cast(items, to, casting)?,
+            None => Arc::clone(items),
+        };
+        Ok(without_negative_zero(&items))
+    });
+    let [a, b] = converted.map(|items: Result<ArrayRef>| items);
+    let (a, b) = (a?, b?);
+    let converter = RowConverter::new(vec![SortField::new(a.data_type().clone())]);
+    let converter = converter.map_err(failed)?;
+    let rows = |items| converter.convert_columns(&[items]).map_err(failed);
+    Ok([rows(a)?, rows(b)?])
+}
+
+/// -0.0 and 0.0 are one number.
+fn without_negative_zero(items: &ArrayRef) -> ArrayRef {
+    match items.data_type() {
+        ArrowType::Float64 => {
+            let numbers = items.as_primitive::<Float64Type>();
+            Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0))
+        }
+        ArrowType::Float32 => {
+            let numbers = items.as_primitive::<Float32Type>();
+            Arc::new(numbers.unary::<_, Float32Type>(|number| number + 0.0))
+        }
+        _ => Arc::clone(items),
+    }
+}
+
+fn array_position(call: &Call) -> Result<ArrayRef> {
+    let items = Items::new(call, 0)?;
+    let wanted = call.any(1);
+    let [all, each] = comparable([items.list.values(), wanted.array()], call.casting)?;
+    call.values::<Int64Type>(|row| {
+        let mut range = known!(items.range(row));
+        let at = wanted.row(row);
+        if wanted.array().is_null(at) || wanted.array().data_type().is_null() {
+            return Ok(None);
+        }
+        let begin = range.start;
+        let found = range.find(|item| {
+            let item = *item as usize;
+            items.list.values().is_valid(item) && all.row(item) == each.row(at)
+        });
+        Ok(Some(found.map_or(0, |item| i64::from(item - begin) + 1)))
+    })
+}
+
+fn arrays_overlap(call: &Call) -> Result<ArrayRef> {
+    let (a, b) = (Items::new(call, 0)?, Items::new(call, 1)?);
+    let (a_items, b_items) = (a.list.values(), b.list.values());
+    let [a_rows, b_rows] = comparable([a_items, b_items], call.casting)?;
+    call.booleans(|row| {
+        let (left, right) = (known!(a.range(row)), known!(b.range(row)));
+        if left.is_empty() || right.is_empty() {
+            return Ok(Some(false));
+        }
+        let valid = |items: &ArrayRef, item: u32| {
+            items.is_valid(item as usize) && !items.data_type().is_null()
+        };
+        let known: HashSet<&[u8]> = left
+            .clone()
+            .filter(|item| valid(a_items, *item))
+            .map(|item| a_rows.row(item as usize).data())
+            .collect();
+        let is_common =
+            |item: u32| valid(b_items, item) && known.contains(b_rows.row(item as usize).data());
+        if right.clone().any(is_common) {
+            return Ok(Some(true));
+        }
+        let has_null = left.clone().any(|item| !valid(a_items, item))
+            || right.clone().any(|item| !valid(b_items, item));
+        Ok((!has_null).then_some(false))
+    })
+}
+
+fn zip_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    let fields = types.iter().enumerate().map(|(position, given)| {
+        let item = match plain(given) {
+            ArrowType::List(item) => item.data_type().clone(),
+            _ => ArrowType::Null,
+        };
+        Field::new(position.to_string(), item, true)
+    });
+    Ok(list_of(ArrowType::Struct(fields.collect())))
+}
+
+fn arrays_zip(call: &Call) -> Result<ArrayRef> {
+    let all: Vec<Items> = (0..call.count())
+        .map(|position| Items::new(call, position))
+        .collect::<Result<_>>()?;
+    let mut places: Vec<Vec<Option<u32>>> = vec![Vec::new(); all.len()];
+    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let ranges: Option<Vec<_>> = all.iter().map(|items| items.range(row)).collect();
+        valid.push(ranges.is_some());
+        let ranges = ranges.unwrap_or_default();
+        let length = ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        lengths.push(length);
+        for (places, range) in places.iter_mut().zip(ranges) {
+            let missing = length - range.len();
+            places.extend(range.map(Some));
+            places.extend(std::iter::repeat_n(None, missing));
+        }
+    }
+    let columns = all.iter().zip(places).map(|(items, places)| {
+        take(items.list.values(), &UInt32Array::from(places), None).map_err(failed)
+    });
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+    let ArrowType::List(item) = &call.gives else {
+        return Err(Error::internal("arrays_zip gives a list"));
+    };
+    let ArrowType::Struct(fields) = item.data_type() else {
+        return Err(Error::internal("arrays_zip gives a list of structs"));
+    };
+    let structs = StructArray::try_new(fields.clone(), columns, None).map_err(failed)?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let nulls = Some(NullBuffer::from(valid));
+    let list = ListArray::try_new(Arc::clone(item), offsets, Arc::new(structs), nulls);
+    Ok(Arc::new(list.map_err(failed)?))
 }
 
 fn positions(call: &Call) -> Result<ArrayRef> {

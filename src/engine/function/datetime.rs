@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{
 };
 
 use super::call::{Call, Definition, Gives, Kind, datetime_type, function, known};
-use super::format::{DateFormat, write, write_java};
+use super::format::{DateFormat, Edition, write, write_java};
 use crate::clock::local_time;
 use crate::engine::cast::{Casting, days_of, instant_of};
 use crate::error::{Error, Result};
@@ -373,8 +373,14 @@ fn date_format(call: &Call) -> Result<ArrayRef> {
     let (d, pattern) = (call.local(0)?, call.text(1)?);
     call.texts(|row| {
         let (time, pattern) = (known!(d.get(row)), known!(pattern.get(row)));
-        match write_java(time, pattern) {
+        let edition = match call.casting.is_hive {
+            true => Edition::Hive,
+            false => Edition::Plain,
+        };
+        match write_java(time, pattern, edition) {
             Some(text) => Ok(Some(text)),
+            // The page: `mi` gives NULL in the Hive-compatible edition.
+            None if call.casting.is_hive => Ok(None),
             None => call.unfit(format!("'{pattern}' is not a pattern")),
         }
     })
@@ -397,7 +403,7 @@ fn from_unixtime(call: &Call) -> Result<ArrayRef> {
     let pattern = call.text(1)?;
     call.texts(|row| {
         let (time, pattern) = (known!(local(row)?), known!(pattern.get(row)));
-        match write_java(time, pattern) {
+        match write_java(time, pattern, Edition::Hive) {
             Some(text) => Ok(Some(text)),
             None => call.unfit(format!("'{pattern}' is not a pattern")),
         }

@@ -4,8 +4,12 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit,
+};
 use md5::Digest;
 
 use super::call::{Call, Definition, Gives, Kind, function, is_binary, known, variadic};
@@ -18,7 +22,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("base64", "base64(binary value)", "Writes bytes in base 64.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| STANDARD.encode(bytes))),
     function("crc32", "crc32(string|binary value)", "Returns the CRC-32 checksum.", &[Any], 0, Gives::Int, crc32),
     function("encode", "encode(string str, string charset)", "Returns the bytes of a text.", &[Text, Text], 0, Gives::Binary, encode),
-    variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Int, hash),
+    variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Of(|_, _| Ok(ArrowType::Int32)), hash),
     function("hex", "hex(number|string|binary value)", "Writes a number or bytes in base 16.", &[Any], 0, Gives::Text, hex),
     function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes)))),
     function("md5", "md5(string str)", "Returns the MD5 hash in base 16.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&md5::Md5::digest(bytes)))),
@@ -115,27 +119,103 @@ fn encode(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// A hash of all values, FNV-1a over their texts.
+/// Hive's hash: of several values 31 times what came before plus the next. Manual page: "HASH".
 fn hash(call: &Call) -> Result<ArrayRef> {
     let columns: Vec<_> = (0..call.count())
         .map(|position| call.any(position))
         .collect();
-    call.values::<Int64Type>(|row| {
-        let mut hash: u32 = 0x811c_9dc5;
-        let mut feed = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-            }
-        };
+    call.values::<Int32Type>(|row| {
+        let mut hash = 0i32;
         for column in &columns {
-            match crate::engine::text::text(column.array(), column.row(row)) {
-                Some(text) => feed(text.as_bytes()),
-                None => feed(&[0xff]),
-            }
-            feed(&[0]);
+            let next = hash_of(column.array(), column.row(row));
+            hash = hash.wrapping_mul(31).wrapping_add(next);
         }
-        Ok(Some(i64::from(hash as i32)))
+        Ok(Some(hash))
     })
+}
+
+/// The hash of one value, as Java has it; of NULL it is 0.
+fn hash_of(array: &ArrayRef, row: usize) -> i32 {
+    if array.is_null(row) || array.data_type().is_null() {
+        return 0;
+    }
+    let folded = |bits: u64| (bits ^ (bits >> 32)) as i32;
+    let of_bytes = |start: i32, bytes: &[u8]| {
+        bytes.iter().fold(start, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(i32::from(*byte as i8))
+        })
+    };
+    let of_items = |items: &ArrayRef| {
+        (0..items.len()).fold(0i32, |hash, item| {
+            hash.wrapping_mul(31).wrapping_add(hash_of(items, item))
+        })
+    };
+    match array.data_type() {
+        ArrowType::Boolean => i32::from(array.as_boolean().value(row)),
+        ArrowType::Int8 => i32::from(array.as_primitive::<Int8Type>().value(row)),
+        ArrowType::Int16 => i32::from(array.as_primitive::<Int16Type>().value(row)),
+        ArrowType::Int32 => array.as_primitive::<Int32Type>().value(row),
+        ArrowType::Int64 => folded(array.as_primitive::<Int64Type>().value(row) as u64),
+        ArrowType::Float32 => {
+            // -0.0 and 0.0 are one number.
+            let number = array.as_primitive::<Float32Type>().value(row) + 0.0;
+            number.to_bits() as i32
+        }
+        ArrowType::Float64 => {
+            let number = array.as_primitive::<Float64Type>().value(row) + 0.0;
+            folded(number.to_bits())
+        }
+        ArrowType::Decimal128(_, scale) => {
+            let (mut units, mut scale) = (
+                array.as_primitive::<Decimal128Type>().value(row),
+                i32::from(*scale),
+            );
+            while scale > 0 && units % 10 == 0 {
+                (units, scale) = (units / 10, scale - 1);
+            }
+            let magnitude = units.unsigned_abs().to_be_bytes();
+            let words = magnitude.chunks(4).map(|word| {
+                word.iter()
+                    .fold(0u32, |all, byte| (all << 8) | u32::from(*byte))
+            });
+            let hash = words.fold(0i32, |hash, word| {
+                hash.wrapping_mul(31).wrapping_add(word as i32)
+            });
+            let sign = units.signum() as i32;
+            hash.wrapping_mul(sign).wrapping_mul(31).wrapping_add(scale)
+        }
+        ArrowType::Date32 => array.as_primitive::<Date32Type>().value(row),
+        ArrowType::Timestamp(unit, _) => {
+            let instant = crate::engine::cast::local_times(array, Tz::UTC)(row);
+            let Some(instant) = instant.filter(|_| *unit != TimeUnit::Second) else {
+                return 0;
+            };
+            let utc = instant.and_utc();
+            let seconds = (utc.timestamp() << 30) | i64::from(utc.timestamp_subsec_nanos());
+            folded(seconds as u64)
+        }
+        ArrowType::Binary => of_bytes(1, array.as_binary::<i32>().value(row)),
+        ArrowType::BinaryView => of_bytes(1, array.as_binary_view().value(row)),
+        ArrowType::List(_) => of_items(&array.as_list::<i32>().value(row)),
+        ArrowType::Struct(_) => array
+            .as_struct()
+            .columns()
+            .iter()
+            .fold(0i32, |hash, field| {
+                hash.wrapping_mul(31).wrapping_add(hash_of(field, row))
+            }),
+        ArrowType::Map(..) => {
+            let entries = array.as_map().value(row);
+            let (keys, values) = (entries.column(0), entries.column(1));
+            (0..entries.len()).fold(0i32, |hash, entry| {
+                hash.wrapping_add(hash_of(keys, entry) ^ hash_of(values, entry))
+            })
+        }
+        _ => match crate::engine::text::text(array, row) {
+            Some(text) => of_bytes(0, text.as_bytes()),
+            None => 0,
+        },
+    }
 }
 
 fn hex(call: &Call) -> Result<ArrayRef> {

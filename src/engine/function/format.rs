@@ -133,9 +133,20 @@ pub(super) fn write(time: NaiveDateTime, format: &str) -> String {
     out
 }
 
+/// Which letters a pattern has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edition {
+    Plain,
+    /// Those of Java.
+    Hive,
+}
+
 /// A time by a pattern of Java, `yyyy-MM-dd HH:mm:ss.SSS`. Manual page: "DATE_FORMAT".
-pub(super) fn write_java(time: NaiveDateTime, pattern: &str) -> Option<String> {
+///
+/// Outside of the Hive-compatible edition `hh` is an hour of 24, `mm` the month and `mi` the minute.
+pub(super) fn write_java(time: NaiveDateTime, pattern: &str, edition: Edition) -> Option<String> {
     use std::fmt::Write;
+    let is_plain = edition == Edition::Plain;
     let mut out = String::new();
     let mut chars = pattern.chars().peekable();
     while let Some(c) = chars.next() {
@@ -158,6 +169,12 @@ pub(super) fn write_java(time: NaiveDateTime, pattern: &str) -> Option<String> {
             width += 1;
         }
         let number = match c {
+            'm' if is_plain && width == 1 && chars.next_if_eq(&'i').is_some() => {
+                width = 2;
+                time.minute()
+            }
+            'm' if is_plain && width == 2 => time.month(),
+            'h' if is_plain => time.hour(),
             'y' | 'Y' if width == 2 => time.year().rem_euclid(100) as u32,
             'y' | 'Y' => time.year() as u32,
             'M' | 'L' if width == 3 => {

@@ -4,9 +4,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, StringViewArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, StringViewArray, StructArray, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::filter;
 use datafusion::arrow::datatypes::{DataType as ArrowType, Field, FieldRef};
 use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result as EngineResult;
@@ -112,7 +113,7 @@ impl ScalarUDFImpl for FromJson {
         let texts = cast(&texts, &DataType::String, self.casting).map_err(external)?;
         let values = texts.as_string_view().iter();
         let values: Vec<Option<Value>> = values
-            .map(|text| text.and_then(|text| serde_json::from_str(text).ok()))
+            .map(|text| text.and_then(super::json::parse))
             .collect();
         let values: Vec<Option<&Value>> = values.iter().map(Option::as_ref).collect();
         let casting = Casting {
@@ -147,9 +148,21 @@ fn array_of(values: &[Option<&Value>], to: &DataType, casting: Casting) -> Resul
                 .flat_map(|list| list.iter())
                 .map(Some)
                 .collect();
-            let items = array_of(&items, item, casting)?;
+            let made = array_of(&items, item, casting)?;
+            // An item of another type is left out.
+            let fits: Vec<bool> = items
+                .iter()
+                .enumerate()
+                .map(|(at, value)| made.is_valid(at) || value.is_none_or(Value::is_null))
+                .collect();
+            let items = filter(&made, &BooleanArray::from(fits.clone())).map_err(failed)?;
             let field = Arc::new(Field::new("item", items.data_type().clone(), true));
-            let lengths = lists.iter().map(|list| list.map_or(0, Vec::len));
+            let mut fits = fits.into_iter();
+            let mut kept = |count: usize| fits.by_ref().take(count).filter(|fits| *fits).count();
+            let lengths: Vec<usize> = lists
+                .iter()
+                .map(|list| kept(list.map_or(0, Vec::len)))
+                .collect();
             let nulls: NullBuffer = lists.iter().map(Option::is_some).collect();
             let offsets = OffsetBuffer::from_lengths(lengths);
             let list = ListArray::try_new(field, offsets, items, Some(nulls));
@@ -203,6 +216,15 @@ fn array_of(values: &[Option<&Value>], to: &DataType, casting: Casting) -> Resul
             let nulls: NullBuffer = values.iter().map(is_object).collect();
             let made = StructArray::try_new(kept.into(), arrays, Some(nulls));
             Ok(Arc::new(made.map_err(failed)?))
+        }
+        DataType::Boolean => {
+            let booleans = values.iter().map(|value| match value {
+                None | Some(Value::Null) => None,
+                Some(Value::Bool(value)) => Some(*value),
+                Some(Value::String(text)) => Some(!text.is_empty()),
+                Some(_) => Some(true),
+            });
+            Ok(Arc::new(booleans.collect::<BooleanArray>()))
         }
         plain => {
             let texts = values.iter().map(|value| match value {

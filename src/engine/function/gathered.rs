@@ -12,7 +12,7 @@ use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Float64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
 
-use super::call::{Call, Definition, Gives, Kind, function};
+use super::call::{Call, Definition, Gives, Kind, function, known};
 use crate::engine::cast::{Casting, map_array};
 use crate::engine::types::{list_of, map_of};
 use crate::error::{Error, Result};
@@ -25,6 +25,9 @@ pub(super) const MULTIMAP_OF: Definition = function("__multimap_of", "__multimap
 pub(super) const COUNTS_OF: Definition = function("__counts_of", "__counts_of", "a map of items to how often they occur", &[Kind::List], 0, Gives::Of(counts_type), counts_of_items);
 #[rustfmt::skip]
 pub(super) const HISTOGRAM_OF: Definition = function("__histogram_of", "__histogram_of", "a map of centres to how many numbers lie near them", &[Kind::List, Kind::Int], 0, Gives::Of(|_, _| Ok(map_of(ArrowType::Float64, ArrowType::Float64))), histogram_of_numbers);
+
+#[rustfmt::skip]
+pub(super) const PERCENTILE_OF: Definition = function("__percentile_of", "__percentile_of", "the number below which a share of a list lies; NULL is the smallest", &[Kind::List, Kind::Double], 0, Gives::Double, percentile_of_numbers);
 
 fn item_type(given: &ArrowType) -> Result<ArrowType> {
     match given {
@@ -157,6 +160,43 @@ fn counts_of_items(call: &Call) -> Result<ArrayRef> {
     let counts = grouped.groups.iter().map(|group| group.len() as i64);
     let counts = Int64Array::from_iter_values(counts);
     grouped.map(keys, Arc::new(counts))
+}
+
+/// Between two numbers of the list the result lies as the share does between their places. Manual page: "PERCENTILE".
+fn percentile_of_numbers(call: &Call) -> Result<ArrayRef> {
+    let (list, share) = (call.list(0)?, call.double(1)?);
+    // A window asks for the same list again and again.
+    let mut last: Option<(ArrayRef, Vec<Option<f64>>)> = None;
+    call.values::<Float64Type>(|row| {
+        let (items, share) = (known!(list.get(row)), known!(share.get(row)));
+        if !(0.0..=1.0).contains(&share) {
+            return Err(Error::argument_value(
+                "function percentile: a share is from 0 to 1",
+            ));
+        }
+        let is_same = |(before, _): &(ArrayRef, _)| before.to_data().ptr_eq(&items.to_data());
+        if !last.as_ref().is_some_and(is_same) {
+            let numbers = items.as_primitive::<Float64Type>();
+            let mut sorted: Vec<Option<f64>> = numbers.iter().collect();
+            sorted.sort_by(|a, b| match (a, b) {
+                (Some(a), Some(b)) => a.total_cmp(b),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            });
+            last = Some((items, sorted));
+        }
+        let sorted = last.as_ref().map_or(&[][..], |(_, sorted)| sorted);
+        if sorted.is_empty() {
+            return Ok(None);
+        }
+        let place = (sorted.len() - 1) as f64 * share;
+        let (below, above) = (place.floor(), place.ceil());
+        let (low, high) = (sorted[below as usize], sorted[above as usize]);
+        if below == above {
+            return Ok(low);
+        }
+        let (low, high) = (known!(low), known!(high));
+        Ok(Some((above - place) * low + (place - below) * high))
+    })
 }
 
 /// Centres with their weights: a number is a centre of its own until there are too many, then the two that

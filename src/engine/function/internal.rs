@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::{DataType as ArrowType, TimestampMillisecondTy
 
 use super::array::{ELEMENT, MAP, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
-use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF};
+use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast};
 use crate::error::Result;
@@ -18,6 +18,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     MAP_OF,
     MULTIMAP_OF,
     COUNTS_OF,
+    PERCENTILE_OF,
+    super::json::MEMBER,
     HISTOGRAM_OF,
     function("__moment", "__moment", "the statement's time", &[Kind::Int], 0, Gives::Datetime, moment),
     function("__split_plain", "__split_plain", "a text split by a separator", &[Kind::Text, Kind::Text], 0, Gives::Texts, split_plain),

@@ -2,7 +2,8 @@
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::DataType as ArrowType;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
 
 use super::call::{Call, Definition, Gives, Kind, function, known};
 use crate::error::{Error, Result};
@@ -14,6 +15,10 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("get_json_object", "get_json_object(string json, string path)", "Returns what stands at a path such as $.a.b[0].c[*]; NULL where there is nothing.", &[Text, Text], 0, Gives::Text, get_json_object),
     function("to_json", "to_json(value)", "Writes an array, map or struct as JSON; members that are NULL are left out.", &[Any], 0, Gives::Text, to_json),
 ];
+
+/// A key of JSON_TUPLE: the name of a member or, where there is none of that name, a path without its `$.`.
+#[rustfmt::skip]
+pub(super) const MEMBER: Definition = function("__json_member", "__json_member", "a member of a JSON text", &[Text, Text], 0, Gives::Text, json_member);
 
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +59,76 @@ fn path_of(text: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
+/// Reads a JSON text; of members with one name the first counts. `None` where it is no JSON.
+pub(super) fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str::<FirstMembers>(text)
+        .ok()
+        .map(|read| read.0)
+}
+
+struct FirstMembers(Value);
+
+impl<'de> Deserialize<'de> for FirstMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor).map(Self)
+    }
+}
+
+struct ValueVisitor;
+
+/// The name under which serde_json hands over a number with all its digits.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> std::result::Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(FirstMembers(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Value, A::Error> {
+        let mut all = serde_json::Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let FirstMembers(member) = members.next_value()?;
+            match member {
+                Value::String(digits) if name == NUMBER && digits.parse::<f64>().is_ok() => {
+                    return Ok(Value::Number(Number::from_string_unchecked(digits)));
+                }
+                member => drop(all.entry(name).or_insert(member)),
+            }
+        }
+        Ok(Value::Object(all))
+    }
+}
+
 /// What stands at a path: several values where it has `[*]`.
 fn find<'a>(value: &'a Value, steps: &[Step], found: &mut Vec<&'a Value>) {
     let Some((step, rest)) = steps.split_first() else {
@@ -89,9 +164,7 @@ fn get_json_object(call: &Call) -> Result<ArrayRef> {
     call.texts(|row| {
         let (json, path) = (known!(json.get(row)), known!(path.get(row)));
         let steps = known!(constant.clone().unwrap_or_else(|| path_of(path)));
-        let Ok(value) = serde_json::from_str::<Value>(json) else {
-            return Ok(None);
-        };
+        let value = known!(parse(json));
         let mut found = Vec::new();
         find(&value, &steps, &mut found);
         let is_many = steps.contains(&Step::All);
@@ -101,6 +174,24 @@ fn get_json_object(call: &Call) -> Result<ArrayRef> {
             many => {
                 Some(Value::Array(many.iter().map(|value| (*value).clone()).collect()).to_string())
             }
+        })
+    })
+}
+
+fn json_member(call: &Call) -> Result<ArrayRef> {
+    let (json, key) = (call.text(0)?, call.text(1)?);
+    call.texts(|row| {
+        let (json, key) = (known!(json.get(row)), known!(key.get(row)));
+        let value = known!(parse(json));
+        if let Some(member) = value.get(key) {
+            return Ok(text_of(member));
+        }
+        let steps = known!(path_of(&format!("$.{key}")));
+        let mut found = Vec::new();
+        find(&value, &steps, &mut found);
+        Ok(match found.as_slice() {
+            [only] => text_of(only),
+            _ => None,
         })
     })
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
-use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Decimal128Type, Float64Type, Int32Type, Int64Type,
+};
 
 use super::call::{Call, Definition, Gives, Kind, function, known};
 use crate::datatype::DataType;
@@ -62,9 +64,9 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("radians", "radians(double x)", "Turns degrees into radians.", &[Double], 0, Gives::Double, |call| real(call, |x| Some(x.to_radians()))),
     function("rand", "rand([bigint seed])", "Returns a random number from 0 to 1; the same seed gives the same numbers.", &[Int], 1, Gives::Double, rand),
     function("round", "round(number x[, bigint digits])", "Rounds half away from zero; digits may be negative.", &[Number, Int], 1, Gives::Of(same_real), |call| rounded(call, true)),
-    function("shiftleft", "shiftleft(bigint x, int n)", "Shifts the bits of x to the left.", &[Int, Int], 0, Gives::Int, |call| bits(call, |x, n| x.wrapping_shl(n))),
-    function("shiftright", "shiftright(bigint x, int n)", "Shifts the bits of x to the right, keeping its sign.", &[Int, Int], 0, Gives::Int, |call| bits(call, |x, n| x.wrapping_shr(n))),
-    function("shiftrightunsigned", "shiftrightunsigned(bigint x, int n)", "Shifts the bits of x to the right, filling with zeros.", &[Int, Int], 0, Gives::Int, |call| bits(call, |x, n| (x as u64).wrapping_shr(n) as i64)),
+    function("shiftleft", "shiftleft(bigint x, int n)", "Shifts the bits of x to the left.", &[Int, Int], 0, Gives::Of(bits_type), |call| bits(call, i32::wrapping_shl, i64::wrapping_shl)),
+    function("shiftright", "shiftright(bigint x, int n)", "Shifts the bits of x to the right, keeping its sign.", &[Int, Int], 0, Gives::Of(bits_type), |call| bits(call, i32::wrapping_shr, i64::wrapping_shr)),
+    function("shiftrightunsigned", "shiftrightunsigned(bigint x, int n)", "Shifts the bits of x to the right, filling with zeros.", &[Int, Int], 0, Gives::Of(bits_type), |call| bits(call, |x, n| (x as u32).wrapping_shr(n) as i32, |x, n| (x as u64).wrapping_shr(n) as i64)),
     function("sign", "sign(double x)", "Returns -1.0, 0.0 or 1.0.", &[Double], 0, Gives::Double, |call| real(call, |x| Some(if x == 0.0 { 0.0 } else { x.signum() }))),
     function("sin", "sin(double x)", "Returns the sine.", &[Double], 0, Gives::Double, |call| real(call, |x| Some(x.sin()))),
     function("sinh", "sinh(double x)", "Returns the hyperbolic sine.", &[Double], 0, Gives::Double, |call| real(call, |x| Some(x.sinh()))),
@@ -296,6 +298,9 @@ fn conv(call: &Call) -> Result<ArrayRef> {
         let Ok(number) = i64::from_str_radix(text.trim(), from as u32) else {
             return call.unfit(format!("'{text}' is not a number in base {from}"));
         };
+        if number < 0 {
+            return Ok(None);
+        }
         Ok(Some(match to {
             2 => format!("{number:b}"),
             8 => format!("{number:o}"),
@@ -305,11 +310,25 @@ fn conv(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-fn bits(call: &Call, of: fn(i64, u32) -> i64) -> Result<ArrayRef> {
+/// TINYINT, SMALLINT and INT have the 32 bits of an INT, BIGINT has 64.
+fn bits_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    Ok(match types[0] {
+        ArrowType::Int8 | ArrowType::Int16 | ArrowType::Int32 => ArrowType::Int32,
+        _ => ArrowType::Int64,
+    })
+}
+
+fn bits(call: &Call, short: fn(i32, u32) -> i32, long: fn(i64, u32) -> i64) -> Result<ArrayRef> {
     let (x, n) = (call.int(0)?, call.int(1)?);
+    if call.gives == ArrowType::Int32 {
+        return call.values::<Int32Type>(|row| {
+            let (x, n) = (known!(x.get(row)), known!(n.get(row)));
+            Ok(Some(short(x as i32, n.rem_euclid(32) as u32)))
+        });
+    }
     call.values::<Int64Type>(|row| {
         let (x, n) = (known!(x.get(row)), known!(n.get(row)));
-        Ok(Some(of(x, n.rem_euclid(64) as u32)))
+        Ok(Some(long(x, n.rem_euclid(64) as u32)))
     })
 }
 

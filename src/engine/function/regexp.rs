@@ -9,7 +9,7 @@ use regex::Regex;
 use super::call::{Call, Definition, Gives, Kind, function, known};
 use crate::error::{Error, Result};
 
-use Kind::{Int, Text};
+use Kind::{Boolean, Int, Text};
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
@@ -20,7 +20,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("regexp_replace", "regexp_replace(string str, string pattern, string replacement[, bigint occurrence])", "Replaces one match, or all where occurrence is 0; \\n in the replacement is a group.", &[Text, Text, Text, Int], 1, Gives::Text, regexp_replace),
     function("regexp_substr", "regexp_substr(string str, string pattern[, bigint start[, bigint nth]])", "Returns the nth match from a position on, NULL where there is none.", &[Text, Text, Int, Int], 2, Gives::Text, regexp_substr),
     function("rlike", "rlike(string str, string pattern)", "Returns whether a pattern matches somewhere, as str RLIKE pattern does.", &[Text, Text], 0, Gives::Boolean, rlike),
-    function("split", "split(string str, string pattern)", "Splits a text where a pattern matches.", &[Text, Text], 0, Gives::Texts, split),
+    function("split", "split(string str, string pattern[, boolean trimTailEmpty])", "Splits a text where a pattern matches; empty pieces at the end are left out unless the third argument is false.", &[Text, Text, Boolean], 1, Gives::Texts, split),
 ];
 
 /// Patterns compiled once per batch.
@@ -201,16 +201,17 @@ fn regexp_replace(call: &Call) -> Result<ArrayRef> {
     let constant = by.constant().map(replacement);
     let mut patterns = Patterns::default();
     call.texts(|row| {
-        let (text, pattern, by) = (
-            known!(text.get(row)),
-            known!(pattern.get(row)),
-            known!(by.get(row)),
-        );
+        let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
         let Ok(occurrence) = usize::try_from(known!(occurrence.get(row))) else {
             return call.unfit("the occurrence is at least 0");
         };
-        let by = constant.clone().unwrap_or_else(|| replacement(by));
         let pattern = patterns.get(pattern)?;
+        // Where nothing is replaced, it does not matter by what.
+        let Some(by) = by.get(row) else {
+            let is_found = pattern.find_iter(text).nth(occurrence.saturating_sub(1));
+            return Ok(is_found.is_none().then(|| text.to_owned()));
+        };
+        let by = constant.clone().unwrap_or_else(|| replacement(by));
         if occurrence == 0 {
             return Ok(Some(pattern.replace_all(text, by.as_str()).into_owned()));
         }
@@ -254,9 +255,17 @@ fn rlike(call: &Call) -> Result<ArrayRef> {
 
 fn split(call: &Call) -> Result<ArrayRef> {
     let (text, pattern) = (call.text(0)?, call.text(1)?);
+    let trims = match call.count() {
+        3 => Some(call.boolean(2)?),
+        _ => None,
+    };
     let mut patterns = Patterns::default();
     lists(call, |row| {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
+        let trims = match &trims {
+            Some(trims) => known!(trims.get(row)),
+            None => true,
+        };
         if pattern.is_empty() {
             let borders = text.char_indices();
             return Ok(Some(
@@ -266,9 +275,15 @@ fn split(call: &Call) -> Result<ArrayRef> {
             ));
         }
         // A plain separator needs no expression.
-        if !pattern.contains(|c: char| "\\.[]{}()*+?|^$".contains(c)) {
-            return Ok(Some(text.split(pattern).collect()));
+        let mut pieces: Vec<&str> = match pattern.contains(|c: char| "\\.[]{}()*+?|^$".contains(c))
+        {
+            true => patterns.get(pattern)?.split(text).collect(),
+            false => text.split(pattern).collect(),
+        };
+        if trims && !text.is_empty() {
+            let kept = pieces.iter().rposition(|piece| !piece.is_empty());
+            pieces.truncate(kept.map_or(0, |last| last + 1));
         }
-        Ok(Some(patterns.get(pattern)?.split(text).collect()))
+        Ok(Some(pieces))
     })
 }

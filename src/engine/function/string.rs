@@ -9,7 +9,7 @@ use super::call::{Call, Definition, Gives, Kind, function, known, variadic};
 use super::format::group_digits;
 use crate::error::{Error, Result};
 
-use Kind::{Any, Double, Int, Text};
+use Kind::{Any, Int, Number, Text};
 
 /// Longest text a function makes, in bytes.
 const TEXT_MAX: usize = 8 << 20;
@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(super::array::concat_type), concat),
     variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Text, concat_ws),
     function("find_in_set", "find_in_set(string str, string list)", "Returns the position of str in a comma-separated list, 0 where it is not there.", &[Text, Text], 0, Gives::Int, find_in_set),
-    function("format_number", "format_number(double number, int digits)", "Writes a number with thousands separators and so many decimal digits.", &[Double, Int], 0, Gives::Text, format_number),
+    function("format_number", "format_number(double number, int digits)", "Writes a number with thousands separators and so many decimal digits.", &[Number, Int], 0, Gives::Text, format_number),
     function("initcap", "initcap(string str)", "Turns the first letter of each word into upper case, the others into lower case.", &[Text], 0, Gives::Text, initcap),
     function("instr", "instr(string str, string part[, bigint start[, bigint nth]])", "Returns where the nth part begins, 0 where it is not there.", &[Text, Text, Int, Int], 2, Gives::Int, instr),
     function("is_encoding", "is_encoding(string str, string from, string to)", "Returns whether a text can be converted from one character set to another.", &[Text, Text, Text], 0, Gives::Boolean, is_encoding),
@@ -113,11 +113,17 @@ fn concat_ws(call: &Call) -> Result<ArrayRef> {
         let mut all: Vec<String> = Vec::new();
         for part in &parts {
             match part {
+                // The Hive-compatible edition passes over NULL.
+                (Some(text), _) if call.casting.is_hive && text.get(row).is_none() => {}
                 (Some(text), _) => all.push(known!(text.get(row)).to_owned()),
+                (None, Some(list)) if call.casting.is_hive && list.get(row).is_none() => {}
                 (None, Some(list)) => {
                     let items = known!(list.get(row));
                     for item in 0..items.len() {
-                        all.push(known!(crate::engine::text::text(&items, item)));
+                        match crate::engine::text::text(&items, item) {
+                            None if call.casting.is_hive => {}
+                            text => all.push(known!(text)),
+                        }
                     }
                 }
                 (None, None) => {}
@@ -137,14 +143,66 @@ fn find_in_set(call: &Call) -> Result<ArrayRef> {
 }
 
 fn format_number(call: &Call) -> Result<ArrayRef> {
-    let (number, digits) = (call.double(0)?, call.int(1)?);
+    let digits = call.int(1)?;
+    let digits_of = |row| {
+        digits.get(row).map(|digits| {
+            let digits = usize::try_from(digits).ok();
+            digits.filter(|digits| *digits <= 340)
+        })
+    };
+    let given = call.type_of(0);
+    if given.is_decimal() || given.is_integer() {
+        // All their digits count.
+        let number = call.text(0)?;
+        return call.texts(|row| {
+            let (number, digits) = (known!(number.get(row)), known!(digits_of(row)));
+            match digits {
+                Some(digits) => Ok(Some(group_digits(&with_digits(number, digits)))),
+                None => call.unfit("the number of digits is from 0 to 340"),
+            }
+        });
+    }
+    let number = call.double(0)?;
     call.texts(|row| {
-        let (number, digits) = (known!(number.get(row)), known!(digits.get(row)));
-        match usize::try_from(digits).ok().filter(|digits| *digits <= 340) {
+        let (number, digits) = (known!(number.get(row)), known!(digits_of(row)));
+        match digits {
             Some(digits) => Ok(Some(group_digits(&format!("{number:.digits$}")))),
             None => call.unfit("the number of digits is from 0 to 340"),
         }
     })
+}
+
+/// A decimal number with so many digits behind the point, rounded half away from zero.
+fn with_digits(number: &str, digits: usize) -> String {
+    let (sign, unsigned) = match number.strip_prefix('-') {
+        Some(unsigned) => ("-", unsigned),
+        None => ("", number),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let padded = format!("{fraction:0<digits$}");
+    let (kept, rest) = padded.split_at(digits);
+    let mut all: Vec<u8> = whole.bytes().chain(kept.bytes()).collect();
+    if rest.bytes().next().is_some_and(|next| next >= b'5') {
+        let mut carries = true;
+        for digit in all.iter_mut().rev() {
+            if !carries {
+                break;
+            }
+            carries = *digit == b'9';
+            *digit = if carries { b'0' } else { *digit + 1 };
+        }
+        if carries {
+            all.insert(0, b'1');
+        }
+    }
+    let (whole, fraction) = all.split_at(all.len() - digits);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let is_zero = all.iter().all(|digit| *digit == b'0');
+    let sign = if is_zero { "" } else { sign };
+    match digits {
+        0 => format!("{sign}{}", text(whole)),
+        _ => format!("{sign}{}.{}", text(whole), text(fraction)),
+    }
 }
 
 fn initcap(call: &Call) -> Result<ArrayRef> {
@@ -441,7 +499,9 @@ fn substr(call: &Call) -> Result<ArrayRef> {
             return Ok(Some(""));
         }
         let begin = match start {
-            0 => return Ok(None),
+            // The Hive-compatible edition begins with the first character.
+            0 if call.casting.is_hive => 0,
+            0 => return Ok(Some("")),
             start if start > 0 => start as usize - 1,
             start => {
                 let count = text.chars().count();

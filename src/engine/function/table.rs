@@ -117,10 +117,9 @@ pub(in crate::engine) fn plan_table_function(
             }
             let json = arguments.remove(0);
             let members = arguments.into_iter().enumerate().map(|(number, key)| {
-                let path = call("concat", vec![lit("$['"), key, lit("']")])?;
                 Ok(Output {
                     name: format!("c{number}"),
-                    expr: call("get_json_object", vec![json.clone(), path])?,
+                    expr: call("__json_member", vec![json.clone(), key])?,
                     is_list: false,
                     field: None,
                 })

@@ -218,7 +218,25 @@ pub(super) fn rewrite_call(
             needs(2..=3)?;
             let value = call(CAST, [next(), text("double")]);
             let wanted = next();
-            rename(&mut function, "percentile_cont");
+            // The third argument of PERCENTILE_APPROX is an accuracy, of which the exact value has enough.
+            let skips_null = match (name.as_str(), (count == 3).then(|| next())) {
+                ("percentile_cont", Some(third)) => match &third {
+                    Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => {
+                        !matches!(value.value, Value::Boolean(false))
+                    }
+                    _ => {
+                        let detail =
+                            "function percentile_cont: the third argument is true or false";
+                        return Err(Error::argument_value(detail).at(at));
+                    }
+                },
+                _ => true,
+            };
+            if skips_null {
+                only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            }
+            set_arguments(&mut function, vec![value]);
+            rename(&mut function, "array_agg");
             let list = match &wanted {
                 Expr::Function(array)
                     if array.name.to_string().trim_matches('`') == "make_array" =>
@@ -227,6 +245,8 @@ pub(super) fn rewrite_call(
                 }
                 _ => None,
             };
+            let of =
+                |share: Expr| call("__percentile_of", [Expr::Function(function.clone()), share]);
             match list {
                 Some(list) if list.is_empty() => {
                     return Err(Error::argument_value(format!(
@@ -234,18 +254,8 @@ pub(super) fn rewrite_call(
                     ))
                     .at(at));
                 }
-                Some(list) => {
-                    let each = list.into_iter().map(|share| {
-                        let mut one = function.clone();
-                        set_arguments(&mut one, vec![value.clone(), share]);
-                        Expr::Function(one)
-                    });
-                    call("make_array", each)
-                }
-                None => {
-                    set_arguments(&mut function, vec![value, wanted]);
-                    Expr::Function(function)
-                }
+                Some(list) => call("make_array", list.into_iter().map(of)),
+                None => of(wanted),
             }
         }
         "map_agg" | "multimap_agg" => {

@@ -68,7 +68,7 @@ fn rewrite(name: &str, arguments: &[Expr], (count, parameters): (usize, usize)) 
             let zipped = call("arrays_zip", [arguments[0].clone(), arguments[1].clone()]);
             call(
                 "array_transform",
-                [zipped, one_parameter(ITEM, body(["1", "2"]))],
+                [zipped, one_parameter(ITEM, body(["0", "1"]))],
             )
         }
         "map_filter" => {
