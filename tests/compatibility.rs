@@ -56,6 +56,7 @@ const STATEMENTS: &[(&str, Support, &str, &str)] = &[
     ("FROM … INSERT … INSERT … (multi-insert)", Yes, "from t insert into table t select a, b insert overwrite table p partition (ds='3') select a;", "one commit"),
     ("LOAD … FROM LOCATION … STORED AS CSV, PARQUET", Partial, "", "local paths; columns by position"),
     ("UNLOAD, TUNNEL", No, "unload from t into location '/tmp/x' stored as parquet;", ""),
+    ("PRIMARY KEY of a transactional table", Partial, "create table keyed (k bigint not null primary key, v string) tblproperties ('transactional'='true'); insert into keyed values (1, 'a'), (1, 'b'); insert into keyed select 1, 'c'; drop table keyed purge;", "INSERT, LOAD and MERGE keep the last row of a key, per partition; no MERGE PARTITION"),
     ("UPDATE, DELETE, MERGE INTO", Partial, "update tx set b = 'y' where a = 1; merge into tx using t on tx.a = t.a when not matched then insert values (t.a, t.b); delete from tx;", "transactional tables; no UPDATE … FROM, no SET (c1, c2) = (…)"),
     ("SELECT: WITH, joins, SEMI/ANTI, GROUP BY sets, HAVING, QUALIFY, WINDOW", Yes, "with q as (select * from t) select q.a, count(*) from q left anti join tx on q.a = tx.a group by q.a with rollup having count(*) > 0;", ""),
     ("SELECT: UNION, INTERSECT, EXCEPT, MINUS [ALL]", Yes, "select a from t minus select a from tx; select a from t intersect all select a from t;", ""),

@@ -19,8 +19,8 @@ pub use operation::Operation;
 pub use partition::SpecText;
 pub use table::{
     COLUMNS_MAX, Column, Derived, DroppedName, Due, Gone, HoldsCounted, Lifecycle, LivePartition,
-    ObjectVersion, Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, Version,
-    View, WarehouseClock, parse_retention,
+    ObjectVersion, Origin, Partition, Project, RETENTION_KEY, Schema, Table, TableName, UniqueKeys,
+    Version, View, WarehouseClock, parse_retention,
 };
 
 use crate::ids::{Lsn, PartitionId, TableId};

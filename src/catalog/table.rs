@@ -272,6 +272,11 @@ impl Table {
     }
 
     /// Whether rows may be changed one by one: UPDATE, DELETE, MERGE.
+    /// Whether rows of one primary key are one row: a Delta table.
+    pub fn has_key(&self) -> bool {
+        self.is_transactional() && !self.primary_key.is_empty()
+    }
+
     pub fn is_transactional(&self) -> bool {
         self.properties
             .get("transactional")
@@ -602,5 +607,16 @@ pub struct WarehouseClock {
 
 impl Record for WarehouseClock {
     const KIND: u8 = 0x07;
+    const VERSION: u16 = 1;
+}
+
+/// Rows up to this one hold no primary key twice: what a version with a higher number holds is looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueKeys {
+    pub lsn: Lsn,
+}
+
+impl Record for UniqueKeys {
+    const KIND: u8 = 0x33;
     const VERSION: u16 = 1;
 }

@@ -638,6 +638,11 @@ fn merge_partitions(
     if sources.is_empty() {
         return Ok(Outcome::Done);
     }
+    if target.table.has_key() {
+        return Err(Error::not_supported(
+            "MERGE PARTITION of a table with a primary key",
+        ));
+    }
     if sources.len() > MERGED_MAX {
         return Err(Error::semantic(format!(
             "at most {MERGED_MAX} partitions are merged at once"

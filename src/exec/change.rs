@@ -13,8 +13,9 @@ use datafusion::arrow::datatypes::Int64Type;
 
 use super::Outcome;
 use super::content::{Content, put};
-use super::partitioned::PartitionedWriter;
+use super::partitioned::{PartitionedWriter, split};
 use super::query::{CurrentTables, run_over};
+use super::upsert::{KeyedRows, is_known_unique, note_unique};
 use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
 use crate::catalog::edit::TableEdit;
 use crate::catalog::{Column, Operation, Version};
@@ -28,21 +29,21 @@ use crate::store::{Batch, Key, NewSegment, SegmentRef, Snapshot};
 /// The target, in our queries.
 const TARGET: &str = "__target";
 /// The target restricted to the segments that are written anew.
-const TOUCHED: &str = "__touched";
+pub(super) const TOUCHED: &str = "__touched";
 
 /// An object of the target with its segments.
-struct Object {
-    part: Part,
-    segments: Vec<SegmentRef>,
-    row_count: u64,
+pub(super) struct Object {
+    pub part: Part,
+    pub segments: Vec<SegmentRef>,
+    pub row_count: u64,
     version: Version,
 }
 
 /// One UPDATE, DELETE or MERGE at work.
-struct Work<'a, 'b> {
-    cx: &'a Context<'b>,
-    target: &'a Target,
-    objects: Vec<Object>,
+pub(super) struct Work<'a, 'b> {
+    pub cx: &'a Context<'b>,
+    pub target: &'a Target,
+    pub objects: Vec<Object>,
 }
 
 /// The target under our names, everything else as it is.
@@ -83,13 +84,13 @@ impl Tables for ChangeTables<'_, '_> {
 }
 
 /// A query in pieces of ours and of the user's.
-struct Composed {
+pub(super) struct Composed {
     query: Query,
     at: usize,
 }
 
 impl Composed {
-    fn new(at: usize) -> Self {
+    pub(super) fn new(at: usize) -> Self {
         Self {
             query: Query {
                 fragments: Vec::new(),
@@ -98,7 +99,7 @@ impl Composed {
         }
     }
 
-    fn ours(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn ours(mut self, text: impl Into<String>) -> Self {
         let (text, at) = (text.into(), At(self.at));
         self.query.fragments.push(Fragment { text, at });
         self
@@ -118,7 +119,7 @@ impl Composed {
     }
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
@@ -127,7 +128,7 @@ fn alias_of(target: &Target, alias: Option<&Name>) -> String {
 }
 
 impl<'a, 'b> Work<'a, 'b> {
-    fn new(cx: &'a Context<'b>, target: &'a Target) -> Result<Self> {
+    pub(super) fn new(cx: &'a Context<'b>, target: &'a Target) -> Result<Self> {
         let (store, catalog) = (cx.store()?, cx.catalog()?);
         let parts = if target.table.partitioned {
             let live = catalog.live_partitions(target.id)?;
@@ -160,7 +161,7 @@ impl<'a, 'b> Work<'a, 'b> {
         })
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         composed: Composed,
         parts: Vec<Part>,
@@ -196,8 +197,20 @@ impl<'a, 'b> Work<'a, 'b> {
         Ok(touched)
     }
 
+    /// Where an object stands in the table.
+    pub(super) fn place_of(&self, object: &Object) -> Option<Vec<String>> {
+        let partitioned = self.target.table.partitioned;
+        partitioned.then(|| object.part.values.clone())
+    }
+
+    /// The object of a place, if it is there.
+    pub(super) fn object_at(&self, place: &Option<Vec<String>>) -> Option<&Object> {
+        let mut objects = self.objects.iter();
+        objects.find(|object| self.place_of(object) == *place)
+    }
+
     /// The objects that hold touched segments, each with those segments.
-    fn touched_objects(
+    pub(super) fn touched_objects(
         &self,
         touched: &BTreeMap<SegmentId, u64>,
     ) -> Vec<(&Object, BTreeSet<SegmentId>)> {
@@ -211,7 +224,7 @@ impl<'a, 'b> Work<'a, 'b> {
     }
 
     /// Writes an object anew: its untouched segments and `new` ones.
-    fn replace(
+    pub(super) fn replace(
         &self,
         batch: &mut Batch<'_>,
         edit: &mut TableEdit<'_>,
@@ -303,10 +316,10 @@ impl<'a, 'b> Work<'a, 'b> {
 
 /// What a statement does to an object.
 #[derive(Clone, Copy)]
-struct Change {
-    operation: Operation,
+pub(super) struct Change {
+    pub operation: Operation,
     /// Rows it changes.
-    rows: u64,
+    pub rows: u64,
 }
 
 pub(super) fn update(cx: &Context<'_>, target: Target, update: &Update) -> Result<Outcome> {
@@ -426,6 +439,9 @@ fn rewrite_objects(
             segments,
             Change { operation, rows },
         )?;
+    }
+    if is_known_unique(work)? {
+        note_unique(&mut batch, &edit);
     }
     edit.finish(&mut batch);
     cx.commit(batch, &author)?;
@@ -578,6 +594,22 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
         }
         touched = work.touched(composed)?;
     }
+    let mut inserted = Vec::new();
+    let mut keyed = None;
+    if let Some((condition, values)) = &branches.insert {
+        let composed = new_rows(merge, *condition, values, &alias, &source);
+        if target.table.has_key() {
+            let rows = keyed_rows(&work, composed, values)?;
+            if !rows.is_empty() {
+                for segment in rows.touched(&work)?.into_keys() {
+                    touched.entry(segment).or_insert(0);
+                }
+                keyed = Some((rows.check_unique(&work)?, rows));
+            }
+        } else {
+            inserted = write_new_rows(&work, composed, values, &mut batch)?;
+        }
+    }
     let mut rewritten = Vec::new();
     for (object, own) in work.touched_objects(&touched) {
         let composed = matched_rows(&work, merge, &branches, &alias, &source);
@@ -619,16 +651,31 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
                     let new = kept.columns()[width + 2..].iter();
                     stored = with_new_values(columns, stored, values, new, &is_updated, cx.zone)?;
                 }
+                if let Some((_, rows)) = &keyed {
+                    let stays = rows.kept(&work.place_of(object), &stored)?;
+                    // A row that is both changed and replaced counts once.
+                    let gone = actions_of(&kept, width).zip(stays.iter());
+                    changed += gone
+                        .filter(|(action, stays)| *action < 0 && *stays == Some(false))
+                        .count() as u64;
+                    stored = filter_record_batch(&stored, &stays)
+                        .map_err(|error| Error::internal(error.to_string()))?;
+                }
                 Ok(writer.write(stored)?)
             },
         )?;
         let segments = batch.finish_segments(writer)?;
         rewritten.push((object, own, segments, changed));
     }
-    let mut inserted = Vec::new();
-    if let Some((condition, values)) = &branches.insert {
-        let composed = new_rows(merge, *condition, values, &alias, &source);
-        inserted = write_new_rows(&work, composed, values, &mut batch)?;
+    let is_unique = match &keyed {
+        Some((is_unique, _)) => *is_unique,
+        None => is_known_unique(&work)?,
+    };
+    if let Some((_, mut rows)) = keyed {
+        for place in rows.places() {
+            let segments = rows.take(&place, &mut batch)?.unwrap_or_default();
+            inserted.push((place, segments));
+        }
     }
     if rewritten.is_empty() && inserted.is_empty() {
         return Ok(Outcome::Done);
@@ -662,9 +709,18 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
             operation,
         )?;
     }
+    if is_unique {
+        note_unique(&mut batch, &edit);
+    }
     edit.finish(&mut batch);
     cx.commit(batch, &author)?;
     Ok(Outcome::Done)
+}
+
+/// The number of the branch that is for each row, -1 for none.
+fn actions_of(rows: &RecordBatch, width: usize) -> impl Iterator<Item = i64> {
+    let actions = rows.column(width).as_primitive::<Int64Type>();
+    actions.values().to_vec().into_iter()
 }
 
 /// The rows of the touched segments as they become, with the number of the branch that is for each (-1 for
@@ -747,6 +803,49 @@ fn new_rows(
 /// New segments by the values of their partition, `None` for a table without partitions.
 type NewSegments = Vec<(Option<Vec<String>>, Vec<NewSegment>)>;
 
+/// The new rows of a table with a primary key.
+fn keyed_rows(
+    work: &Work<'_, '_>,
+    composed: Composed,
+    values: &[Option<&Fragment>],
+) -> Result<KeyedRows> {
+    let schema = &work.target.schema;
+    let (mapping, levels) = new_row_mapping(work, values)?;
+    let mut new = KeyedRows::new(work.target)?;
+    let open = vec![None; schema.partition_columns.len()];
+    work.run(composed, Vec::new(), None, &mut |rows| {
+        let stored = stored_rows(&schema.columns, &mapping, &rows, work.cx.zone)?;
+        if !work.target.table.partitioned {
+            return new.add(None, stored, false);
+        }
+        let given = schema.partition_columns.iter().zip(&levels);
+        let given =
+            given.map(|(column, at)| partition_array(column, rows.column(*at), work.cx.zone));
+        let given: Vec<ArrayRef> = given.collect::<Result<_>>()?;
+        let parts = split(&schema.partition_columns, &open, &stored, &given)?;
+        let mut parts = parts.into_iter();
+        parts.try_for_each(|(values, part)| new.add(Some(values), part, false))
+    })?;
+    Ok(new)
+}
+
+/// Where the data columns and the partition columns of a new row stand among its values.
+fn new_row_mapping(
+    work: &Work<'_, '_>,
+    values: &[Option<&Fragment>],
+) -> Result<(Vec<Option<usize>>, Vec<usize>)> {
+    let mut next = 0;
+    let mut mapping = Vec::new();
+    for value in values {
+        mapping.push(value.map(|_| next));
+        next += usize::from(value.is_some());
+    }
+    let levels = mapping.split_off(work.target.schema.columns.len());
+    let levels: Option<Vec<usize>> = levels.into_iter().collect();
+    let missing = || Error::semantic("MERGE has to give the partition columns of a new row");
+    Ok((mapping, levels.ok_or_else(missing)?))
+}
+
 fn write_new_rows(
     work: &Work<'_, '_>,
     composed: Composed,
@@ -755,24 +854,13 @@ fn write_new_rows(
 ) -> Result<NewSegments> {
     let cx = work.cx;
     let schema = &work.target.schema;
-    let mut next = 0;
-    let mut mapping = Vec::new();
-    for value in values {
-        mapping.push(value.map(|_| next));
-        next += usize::from(value.is_some());
-    }
-    let levels = mapping.split_off(schema.columns.len());
+    let (mapping, levels) = new_row_mapping(work, values)?;
     if work.target.table.partitioned {
-        if levels.iter().any(Option::is_none) {
-            return Err(Error::semantic(
-                "MERGE has to give the partition columns of a new row",
-            ));
-        }
         let open = vec![None; schema.partition_columns.len()];
         let mut writer = PartitionedWriter::new(schema, &open, batch);
         work.run(composed, Vec::new(), None, &mut |rows| {
             let stored = stored_rows(&schema.columns, &mapping, &rows, cx.zone)?;
-            let given = writer.dynamic().zip(levels.iter().flatten());
+            let given = writer.dynamic().zip(&levels);
             let given =
                 given.map(|(column, at)| partition_array(column, rows.column(*at), cx.zone));
             let given: Vec<ArrayRef> = given.collect::<Result<_>>()?;

@@ -4,14 +4,15 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::content::{Content, put};
-use super::partitioned::PartitionedWriter;
+use super::partitioned::{PartitionedWriter, split};
+use super::upsert::KeyedRows;
 use super::{Outcome, query};
 use crate::ast::Source;
 use crate::catalog::edit::TableEdit;
 use crate::catalog::{Column, Operation};
 use crate::engine::values::{literal_batch, partition_array, partition_literals, stored_rows};
 use crate::error::{Error, Result};
-use crate::plan::{Context, InsertPlace, InsertPlan, InsertSource, wrong_count};
+use crate::plan::{Context, InsertPlace, InsertPlan, InsertSource, Target, wrong_count};
 use crate::store::{Batch, NewSegment};
 
 /// Literal rows turned into one batch at a time.
@@ -29,7 +30,21 @@ pub(super) fn insert(cx: &Context<'_>, plans: Vec<InsertPlan>) -> Result<Outcome
     let author = cx.author();
     // The rows of each table, in the order of the statement.
     let mut tables: Vec<(InsertPlan, Vec<Written>)> = Vec::new();
+    let mut keyed: Vec<(Target, KeyedRows)> = Vec::new();
     for plan in plans {
+        if plan.target.table.has_key() {
+            let same = |(other, _): &(Target, _)| other.id == plan.target.id;
+            let at = match keyed.iter().position(same) {
+                Some(at) => at,
+                None => {
+                    let rows = KeyedRows::new(&plan.target)?;
+                    keyed.push((plan.target.clone(), rows));
+                    keyed.len() - 1
+                }
+            };
+            gather(cx, &plan, &mut keyed[at].1)?;
+            continue;
+        }
         let written = write(cx, &plan, &mut batch)?;
         match tables
             .iter_mut()
@@ -69,6 +84,16 @@ pub(super) fn insert(cx: &Context<'_>, plans: Vec<InsertPlan>) -> Result<Outcome
         }
         edits.push(edit);
     }
+    for (target, rows) in keyed {
+        if rows.is_empty() {
+            continue;
+        }
+        let table = target.table.clone();
+        let mut edit = TableEdit::open(&mut batch, &author, target.id, table);
+        batch.check()?;
+        rows.apply(cx, &mut batch, &mut edit, &target)?;
+        edits.push(edit);
+    }
     if edits.is_empty() {
         return Ok(Outcome::Done);
     }
@@ -77,6 +102,36 @@ pub(super) fn insert(cx: &Context<'_>, plans: Vec<InsertPlan>) -> Result<Outcome
     }
     cx.commit(batch, &author)?;
     Ok(Outcome::Done)
+}
+
+/// Adds the rows of an INSERT into a table with a primary key.
+fn gather(cx: &Context<'_>, plan: &InsertPlan, keyed: &mut KeyedRows) -> Result<()> {
+    let overwrite = plan.overwrite;
+    let (fixed, is_dynamic) = match &plan.place {
+        InsertPlace::Table => (None, false),
+        InsertPlace::Partition(values) => (Some(values.clone()), false),
+        InsertPlace::Dynamic(_) => (None, true),
+    };
+    if overwrite && !is_dynamic {
+        keyed.overwrite(fixed.clone());
+    }
+    let partition_columns = &plan.target.schema.partition_columns;
+    rows(cx, plan, &mut |stored, given| {
+        let InsertPlace::Dynamic(values) = &plan.place else {
+            return match stored.num_rows() {
+                0 => Ok(()),
+                _ => keyed.add(fixed.clone(), stored, overwrite),
+            };
+        };
+        let open = partition_columns.iter().zip(values);
+        let open = open.filter(|(_, value)| value.is_none());
+        let levels = open.zip(&plan.partition_mapping);
+        let levels = levels.map(|((column, _), position)| given(column, *position));
+        let levels: Vec<ArrayRef> = levels.collect::<Result<_>>()?;
+        let parts = split(partition_columns, values, &stored, &levels)?.into_iter();
+        let mut parts = parts;
+        parts.try_for_each(|(values, part)| keyed.add(Some(values), part, overwrite))
+    })
 }
 
 /// Appends to one place are one append.

@@ -18,6 +18,7 @@ mod purge;
 mod query;
 mod restore;
 mod show;
+mod upsert;
 mod view;
 
 pub use lifecycle::reclaim;

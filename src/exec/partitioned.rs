@@ -45,59 +45,7 @@ impl<'a> PartitionedWriter<'a> {
 
     /// Adds rows with their partition values, as they are stored, in the order of [`PartitionedWriter::dynamic`].
     pub(super) fn write(&mut self, stored: RecordBatch, dynamic: &[ArrayRef]) -> Result<()> {
-        let mut given = dynamic.iter();
-        let mut levels = Vec::new();
-        for (column, fixed) in self.columns.iter().zip(&self.fixed) {
-            levels.push(match fixed {
-                Some(value) => Err(value.clone()),
-                None => {
-                    let array = given.next();
-                    let missing = || Error::internal("a partition column has no values");
-                    Ok((column, array.ok_or_else(missing)?))
-                }
-            });
-        }
-        let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
-        let mut last: Option<(Vec<String>, Vec<u32>)> = None;
-        for row in 0..stored.num_rows() {
-            let mut values = Vec::with_capacity(levels.len());
-            for level in &levels {
-                values.push(match level {
-                    Err(value) => value.clone(),
-                    Ok((column, array)) => match text(array, row) {
-                        Some(value) if !array.is_null(row) => value,
-                        _ => {
-                            let detail =
-                                format!("invalid partition value NULL for {}", column.name);
-                            return Err(Error::partition_value(detail));
-                        }
-                    },
-                });
-            }
-            match &mut last {
-                Some((current, indices)) if *current == values => indices.push(row as u32),
-                _ => {
-                    if let Some((before, indices)) = last.take() {
-                        groups.entry(before).or_default().extend(indices);
-                    }
-                    last = Some((values, vec![row as u32]));
-                }
-            }
-        }
-        if let Some((values, indices)) = last {
-            groups.entry(values).or_default().extend(indices);
-        }
-        for (values, indices) in groups {
-            let named = self.columns.iter().zip(&values);
-            for (column, value) in named {
-                check_value(column, value)?;
-            }
-            let part = if indices.len() == stored.num_rows() {
-                stored.clone()
-            } else {
-                take_record_batch(&stored, &UInt32Array::from(indices))
-                    .map_err(|error| Error::internal(error.to_string()))?
-            };
+        for (values, part) in split(&self.columns, &self.fixed, &stored, dynamic)? {
             if !self.writers.contains_key(&values) {
                 if self.writers.len() >= PARTITIONS_MAX {
                     let detail =
@@ -141,4 +89,72 @@ impl<'a> PartitionedWriter<'a> {
             .map(|(values, writer)| Ok((values, batch.finish_segments(writer)?)))
             .collect()
     }
+}
+
+/// Rows by the values of their partition: `fixed` ones, and for each column without one an array of `dynamic`.
+///
+/// # Errors
+/// `0123031` for a value that cannot name a partition.
+pub(super) fn split(
+    columns: &[Column],
+    fixed: &[Option<String>],
+    stored: &RecordBatch,
+    dynamic: &[ArrayRef],
+) -> Result<Vec<(Vec<String>, RecordBatch)>> {
+    let mut given = dynamic.iter();
+    let mut levels = Vec::new();
+    for (column, fixed) in columns.iter().zip(fixed) {
+        levels.push(match fixed {
+            Some(value) => Err(value.clone()),
+            None => {
+                let array = given.next();
+                let missing = || Error::internal("a partition column has no values");
+                Ok((column, array.ok_or_else(missing)?))
+            }
+        });
+    }
+    let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
+    let mut last: Option<(Vec<String>, Vec<u32>)> = None;
+    for row in 0..stored.num_rows() {
+        let mut values = Vec::with_capacity(levels.len());
+        for level in &levels {
+            values.push(match level {
+                Err(value) => value.clone(),
+                Ok((column, array)) => match text(array, row) {
+                    Some(value) if !array.is_null(row) => value,
+                    _ => {
+                        let detail = format!("invalid partition value NULL for {}", column.name);
+                        return Err(Error::partition_value(detail));
+                    }
+                },
+            });
+        }
+        match &mut last {
+            Some((current, indices)) if *current == values => indices.push(row as u32),
+            _ => {
+                if let Some((before, indices)) = last.take() {
+                    groups.entry(before).or_default().extend(indices);
+                }
+                last = Some((values, vec![row as u32]));
+            }
+        }
+    }
+    if let Some((values, indices)) = last {
+        groups.entry(values).or_default().extend(indices);
+    }
+    let mut parts = Vec::new();
+    for (values, indices) in groups {
+        let named = columns.iter().zip(&values);
+        for (column, value) in named {
+            check_value(column, value)?;
+        }
+        let part = if indices.len() == stored.num_rows() {
+            stored.clone()
+        } else {
+            take_record_batch(stored, &UInt32Array::from(indices))
+                .map_err(|error| Error::internal(error.to_string()))?
+        };
+        parts.push((values, part));
+    }
+    Ok(parts)
 }

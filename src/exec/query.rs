@@ -260,8 +260,7 @@ fn past(cx: &Context<'_>, id: TableId, table: &Table, point: Point) -> Result<Sn
         return Err(Error::semantic(detail));
     }
     let allows_any = cx.flag(TRAVEL_ANY_KEY, true);
-    let is_delta = is_transactional && !table.primary_key.is_empty();
-    if !allows_any && !is_delta {
+    if !allows_any && !table.has_key() {
         let detail = format!("table {name} is no delta table and has no time travel");
         return Err(Error::semantic(detail).hint(format!("set {TRAVEL_ANY_KEY}=true; allows it")));
     }

@@ -32,10 +32,6 @@ pub(super) fn restore(cx: &Context<'_>, restore: Restore) -> Result<Outcome> {
     if source.table.clustering.is_some() {
         return Err(Refusal::Unsupported("clustered table").into());
     }
-    let is_delta = source.table.is_transactional() && !source.table.primary_key.is_empty();
-    if is_delta && is_live && restore.lsn.is_some() {
-        return Err(Refusal::DeltaToLsn.into());
-    }
     match (restore.lsn, restore.parts.is_empty(), restore.new_name) {
         (None, true, new_name) if !is_live => work.undrop(source, new_name.as_ref()),
         (None, true, _) => Err(Refusal::NotDropped(source.table.name).into()),
@@ -492,6 +488,12 @@ impl Work<'_, '_> {
                 {
                     return Err(Refusal::SchemaDiffers(json(&schema), json(&target.schema)).into());
                 }
+                if target.table.has_key()
+                    && key_positions(&source.table, &schema)
+                        != key_positions(&target.table, &target.schema)
+                {
+                    return Err(Refusal::Unsupported("table with another primary key").into());
+                }
                 self.restore_onto(&source, target, content, pieces, &schema, parts.is_empty())
             }
             None => {
@@ -632,6 +634,7 @@ impl Work<'_, '_> {
             comment: source.table.comment.clone(),
             lifecycle_days: source.table.lifecycle_days,
             properties: source.table.properties.clone(),
+            primary_key: source.table.primary_key.clone(),
             columns_made: self.catalog.columns_made(source.id, &source.table)?,
             ..new
         };
@@ -703,4 +706,11 @@ fn json(schema: &Schema) -> String {
         })
     });
     serde_json::Value::Array(columns.collect()).to_string()
+}
+
+/// Where the columns of the primary key stand.
+fn key_positions(table: &Table, schema: &Schema) -> Vec<usize> {
+    let columns = schema.columns.iter().enumerate();
+    let keys = columns.filter(|(_, column)| table.primary_key.contains(&column.id));
+    keys.map(|(position, _)| position).collect()
 }

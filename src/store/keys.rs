@@ -81,6 +81,8 @@ pub enum Key {
     Lifecycle { at_ms: u64, table: TableId },
     /// A table incarnation that was collected.
     GoneTable(TableId),
+    /// Up to which row the primary keys of a table are known to be unique.
+    UniqueKeys(TableId),
     /// A partition incarnation that was collected.
     GonePartition {
         table: TableId,
@@ -120,6 +122,7 @@ const VIEW: u8 = 0x22;
 const TABLE: u8 = 0x30;
 const SCHEMA: u8 = 0x31;
 const GONE_TABLE: u8 = 0x32;
+const UNIQUE_KEYS: u8 = 0x33;
 const LIVE_PARTITION: u8 = 0x40;
 const PARTITION: u8 = 0x41;
 const GONE_PARTITION: u8 = 0x42;
@@ -249,6 +252,7 @@ impl Key {
                 out.extend(table.0);
             }
             Key::GoneTable(table) => push_id(&mut out, GONE_TABLE, &table.0),
+            Key::UniqueKeys(table) => push_id(&mut out, UNIQUE_KEYS, &table.0),
             Key::GonePartition { table, partition } => {
                 push_id(&mut out, GONE_PARTITION, &table.0);
                 out.extend(partition.0);
@@ -347,6 +351,7 @@ impl Key {
                 table: TableId(take(rest)?),
             },
             GONE_TABLE => Key::GoneTable(TableId(take(rest)?)),
+            UNIQUE_KEYS => Key::UniqueKeys(TableId(take(rest)?)),
             GONE_PARTITION => Key::GonePartition {
                 table: TableId(take(rest)?),
                 partition: PartitionId(take(rest)?),
@@ -611,6 +616,7 @@ impl fmt::Display for Key {
             Key::Due { table, .. } => write!(f, "retention of table {table}"),
             Key::Lifecycle { table, .. } => write!(f, "lifecycle of table {table}"),
             Key::GoneTable(table) => write!(f, "collected table {table}"),
+            Key::UniqueKeys(table) => write!(f, "unique keys of table {table}"),
             Key::GonePartition { table, partition } => {
                 write!(f, "collected partition {partition} of table {table}")
             }

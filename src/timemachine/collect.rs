@@ -477,6 +477,7 @@ impl<'a, 'b> Collector<'a, 'b> {
         for (_, grantee, _) in self.catalog.grants(&project, Some(&object))? {
             self.batch.remove(&grant_key(&project, &object, &grantee));
         }
+        self.batch.remove(&Key::UniqueKeys(id));
         for schema in self.catalog.schema_numbers(id)? {
             self.batch.remove(&Key::Schema { table: id, schema });
         }

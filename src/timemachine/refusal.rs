@@ -40,8 +40,6 @@ pub enum Refusal {
     SchemaDiffers(String, String),
     #[error("{0} is not supported")]
     Unsupported(&'static str),
-    #[error("delta table does not support restore to LSN, use time travel query")]
-    DeltaToLsn,
     #[error("{0}")]
     WrongForm(&'static str),
 }

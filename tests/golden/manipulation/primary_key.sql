@@ -1,0 +1,66 @@
+-- Rows of one primary key are one row: the last one, whichever way it comes.
+set odps.sql.validate.orderby.limit=false;
+create table d (id bigint not null primary key, v string) tblproperties('transactional'='true');
+insert into d values (1, 'old'), (2, 'two');
+insert into d values (1, 'new');
+insert into d values (3, 'a'), (3, 'b'), (2, 'c');
+insert into d select * from values (3, 'd'), (4, 'e') x;
+insert into d (v, id) values ('f', 4);
+select * from d order by id;
+show history for table d;
+select * from d version as of 2 order by id;
+load into table d from location 'tests/fixtures/load/keys.txt' stored as csv;
+select * from d order by id;
+from (select 5 as a) t insert into d select a, 'first' insert into d select a, 'second';
+merge into d using (select * from values (1, 'm'), (9, 'n'), (9, 'o') t(k, v)) s on d.id = s.k and d.v = 'nothing' when matched then update set v = s.v when not matched then insert values (s.k, s.v);
+select * from d order by id;
+merge into d using (select 1 as k, 'u' as v) s on d.id = s.k when matched then update set v = s.v when not matched then insert values (s.k, s.v);
+insert overwrite table d values (1, 'x'), (2, 'y'), (1, 'z');
+select * from d order by id;
+restore table d to lsn '2';
+select * from d order by id;
+insert into d values (2, 'after a restore');
+delete from d where id = 1;
+insert into d values (1, 'back');
+select * from d order by id;
+restore table d to lsn '4' as e;
+insert into e values (3, 'e');
+select * from e order by id;
+drop table d;
+restore table d;
+insert into d values (1, 'undropped');
+select * from d order by id;
+update d set id = 5;
+merge into d using (select 1 as k) s on d.id = s.k when matched then update set id = 7;
+insert into d values (null, 'x');
+alter table d drop columns id;
+create table n (id bigint primary key, v string, k bigint, primary key (k)) tblproperties('transactional'='true');
+create table n (id bigint, v string, primary key (id)) tblproperties('transactional'='true');
+-- Within a partition, by several columns.
+create table p (id bigint not null, k string not null, v bigint, primary key (id, k)) partitioned by (pt string) tblproperties('transactional'='true');
+insert into p values (1, 'a', 1, 'x'), (1, 'a', 2, 'y'), (1, 'a', 3, 'x'), (1, 'b', 4, 'x');
+insert into p partition (pt='x') select 1, 'a', 9;
+select * from p order by pt, id, k;
+insert overwrite table p partition (pt) values (7, 'b', 1, 'y'), (7, 'b', 2, 'y');
+select * from p order by pt, id, k;
+show history for table p;
+alter table p merge partition (pt='x') overwrite partition (pt='y');
+alter table p merge smallfiles;
+insert into p values (1, 'a', 10, 'x');
+select * from p order by pt, id, k;
+-- Values that are equal are one key.
+create table r (x double not null primary key, v string) tblproperties('transactional'='true');
+insert into r values (0.0, 'a'), (1.5, 'b');
+insert into r select -0.0 * 1, 'c';
+select * from r order by v;
+create table c (x char(3) not null primary key, v string) tblproperties('transactional'='true');
+insert into c values ('a', 'a'), ('b', 'b');
+insert into c select 'a ', 'c';
+select * from c order by v;
+-- Without a key nothing is replaced.
+create table t (id bigint, v string) tblproperties('transactional'='true');
+insert into t values (1, 'a'), (1, 'b');
+insert into t values (1, 'c');
+select * from t order by v;
+-- Only the content of a table with the same key goes onto one with a key.
+restore table t to lsn '2' as d;
