@@ -9,10 +9,12 @@ pub mod csv;
 mod failure;
 mod files;
 pub mod function;
+mod names;
 mod options;
 mod planner;
 mod recursion;
 mod relations;
+mod rules;
 mod sql;
 mod sum;
 mod table;
@@ -251,8 +253,10 @@ impl Engine {
             statement, state, ..
         } = self.prepare(query, setting, tables).map_err(placed)?;
         let workers = self.workers()?;
+        let casting = setting.options.casting();
         let planned = workers.spawn(async move {
             let plan = state.statement_to_plan(statement).await?;
+            let plan = names::with_own_names(typing::typed(plan, casting)?)?;
             let plan = state.create_physical_plan(&plan).await?;
             Ok(displayable(plan.as_ref()).indent(false).to_string())
         });
@@ -428,6 +432,7 @@ async fn stream(
     if is_small {
         plan = with_plain_texts(plan)?;
     }
+    let plan = names::with_own_names(plan)?;
     let plan = state.create_physical_plan(&plan).await?;
     if sender.send(Ok(Produced::Planned)).await.is_err() {
         return Ok(());
@@ -517,6 +522,7 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         .with_file_formats(SessionStateDefaults::default_file_formats())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .with_expr_planners(planners)
+        .with_optimizer_rules(rules::optimizer_rules())
         .with_relation_planners(vec![Arc::new(relations::RelationsPlanner)]);
     Ok(function::register(builder, key.casting).build())
 }

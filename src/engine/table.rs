@@ -181,18 +181,32 @@ impl SnapshotTable {
 
     /// The partitions that may hold rows for `filters`.
     fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> EngineResult<Vec<&Part>> {
+        // A condition on partition columns may have become a constant on its way here.
+        let is_constant = |filter: &Expr| !filter.is_volatile() && filter.column_refs().is_empty();
+        let names_partition = filters
+            .iter()
+            .any(|filter| self.is_partition_filter(filter));
         let on_partition = filters
             .iter()
-            .filter(|filter| self.is_partition_filter(filter))
+            .filter(|filter| is_constant(filter) || self.is_partition_filter(filter))
             .cloned();
-        let Some(predicate) = conjunction(on_partition) else {
-            if !self.allows_full_scan && !self.partition_fields.is_empty() {
-                let (project, table) = self.name.split_once('.').unwrap_or(("", &self.name));
-                let detail = format!(
-                    "physical plan generation failed: java.lang.RuntimeException: Table({project},{table}) is full scan with all partitions, please specify partition predicates."
-                );
-                return Err(super::failure::external(Error::semantic(detail)));
-            }
+        let predicate = conjunction(on_partition);
+        let is_never = |predicate: &Expr| match predicate {
+            Expr::Literal(value, _) => !matches!(value, ScalarValue::Boolean(Some(true))),
+            _ => false,
+        };
+        if !names_partition
+            && !self.allows_full_scan
+            && !self.partition_fields.is_empty()
+            && !predicate.as_ref().is_some_and(is_never)
+        {
+            let (project, table) = self.name.split_once('.').unwrap_or(("", &self.name));
+            let detail = format!(
+                "physical plan generation failed: java.lang.RuntimeException: Table({project},{table}) is full scan with all partitions, please specify partition predicates."
+            );
+            return Err(super::failure::external(Error::semantic(detail)));
+        }
+        let Some(predicate) = predicate else {
             return Ok(self.parts.iter().collect());
         };
         let columns = self
@@ -211,10 +225,15 @@ impl SnapshotTable {
             return Ok(Vec::new());
         }
         let schema = Arc::new(ArrowSchema::new(self.partition_fields.clone()));
-        let batch =
-            RecordBatch::try_new(Arc::clone(&schema), columns.collect::<EngineResult<_>>()?)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.parts.len()));
+        let batch = RecordBatch::try_new_with_options(
+            Arc::clone(&schema),
+            columns.collect::<EngineResult<_>>()?,
+            &options,
+        )?;
         let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(schema)?)?;
         let kept = predicate.evaluate(&batch)?.into_array(self.parts.len())?;
+        let kept = cast(&kept, &ArrowType::Boolean)?;
         let kept = kept.as_boolean();
         let is_kept = |position: usize| kept.is_valid(position) && kept.value(position);
         Ok(self
