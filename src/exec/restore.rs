@@ -532,6 +532,10 @@ impl Work<'_, '_> {
         }
         if !same_ids && content.is_some() {
             edit.table.schema = edit.table.last_lsn.next().0 as u32;
+            if edit.table.has_key() {
+                // The same columns by name; the ids are the source's from here on.
+                edit.table.primary_key.clone_from(&source.table.primary_key);
+            }
             batch.put(
                 &Key::Schema {
                     table: target.id,
