@@ -1,0 +1,30 @@
+-- Conditions above joins of tables whose columns have equal names reach the right table.
+set odps.sql.validate.orderby.limit=false;
+create table l (k bigint, v bigint) tblproperties('transactional'='true'); create table r (k bigint, v bigint);
+insert into l values (1,10),(2,20),(3,30); insert into r values (1,10),(2,99);
+select l.k from r right join l on l.k = r.k where r.k is null and l.v <> 7;
+select l.k from r right join l on l.k = r.k where (r.v is null or l.v <> r.v) and l.v in (10,20,30,40) order by l.k;
+select l.k from r right join l on l.k = r.k where l.v <=> r.v and abs(l.v) > 0;
+select l.k from l left join r on l.k = r.k where r.k is null and l.v <> 7;
+select l.k, r.k from l full join r on l.k = r.k where l.v % 7 <> 5 and (r.v is null or r.v <> 10) order by l.k;
+select a.k, b.k, c.k from l a full join r b on a.k = b.k right join l c on c.k = a.k + 1 where (a.v is null or a.v <> 20) and c.v <> 5 order by c.k;
+select x.k from (select k + 1 as k, v from r) x right join (select k, v from l) y on x.k = y.k where x.k is null and y.v <> 7;
+with x as (select k, v from r), y as (select k, v from l) select y.k from x right join y on x.k = y.k where x.k is null and y.v <> 7;
+select l.k from (select k, count(*) as v from r group by k) q right join l on l.k = q.k where q.v is null and l.v <> 7;
+select l.k from (select k, v from r union all select k, v from r) q right join l on l.k = q.k where q.v is null and l.v <> 7;
+select a.k from l a right join l b on a.k = b.k + 1 where a.k is null and b.v <> 7;
+create view w as select l.k, l.v from r right join l on l.k = r.k where r.k is null and l.v <> 7;
+select * from w;
+create table o (k bigint, v bigint);
+insert overwrite table o select l.k, l.v from r right join l on l.k = r.k where r.k is null and l.v <> 7;
+select * from o;
+select k from l where exists (select 1 from r where r.k = l.k and r.v <> l.v) order by k;
+select k, (select max(r.v) from r where r.k = l.k) as v from l order by k;
+select l.k from l where l.k in (select r.k from r where r.v = l.v);
+delete from l where k not in (select l.k from r right join l on l.k = r.k where r.k is null and l.v <> 7);
+select * from l;
+-- The headings are those that were written.
+select * from r a join r b on a.k = b.k order by a.k;
+select a.k as X, b.k from r a join r b on a.k = b.k order by a.k;
+create table t as select a.k, b.v from r a join r b on a.k = b.k;
+desc t;
