@@ -104,7 +104,7 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
         if let Some(store) = current.downcast_ref::<StoreError>() {
-            return Some(Error::internal(store.to_string()));
+            return Some(Error::from(store));
         }
         next = match current.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::Shared(inner)) => Some(&**inner),

@@ -10,13 +10,13 @@ use chrono_tz::Tz;
 
 pub use settings::Settings;
 
-use crate::ast::{Insert, Source, Statement};
+use crate::ast::{Access, Insert, Source, Statement};
 use crate::auth::{Authority, Identity, Vault};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Listing, Outcome, collected, execute, reclaim};
+use crate::exec::{Listing, Outcome, collected, execute, next_end, reclaim};
 use crate::interrupt::Interrupt;
 use crate::parser::{masked, parse};
 use crate::plan::{Context, Turns, plan};
@@ -169,7 +169,7 @@ impl Session {
         let cx = self.context(shown, now_ms);
         let manner = Manner::of(&statement);
         if manner != Manner::Bare || !self.identity.is_owner {
-            cx.enter()?;
+            cx.enter(!manner.reads())?;
         }
         cx.authority_of_user()?
             .map_or(Ok(()), |authority| authority.authorise(&statement))?;
@@ -198,14 +198,32 @@ impl Session {
     /// What has to be done before a statement can look at the catalog.
     fn prepare(&self, cx: &Context<'_>, manner: Manner) -> Result<()> {
         cx.check_clock()?;
-        cx.ensure_project()?;
         let store = cx.store()?;
-        if manner != Manner::Looks {
-            count_holds_once(store, cx.now_ms)?;
-        }
         let (seen, next_ms) = self.next_end.get();
         let is_early = seen == store.lifecycle_changes() && cx.now_ms < next_ms;
-        if is_early || !self.time_counts() || cx.deletion_time().is_waiting() {
+        let ends_nothing =
+            is_early || !self.time_counts() || cx.deletion_time().is_waiting();
+        if manner.reads() {
+            let mut has_ended = false;
+            if !ends_nothing {
+                let next_ms = next_end(store)?.unwrap_or(i64::MAX);
+                has_ended = next_ms <= cx.now_ms;
+                if !has_ended {
+                    self.next_end.set((store.lifecycle_changes(), next_ms));
+                }
+            }
+            let is_in_order = cx.has_project()? && !has_ended;
+            // What can be put in order is; otherwise it is shown as it stands.
+            if is_in_order || !cx.enter_alone()? {
+                return Ok(());
+            }
+            cx.check_clock()?;
+        }
+        cx.ensure_project()?;
+        if !manner.reads() {
+            count_holds_once(store, cx.now_ms)?;
+        }
+        if ends_nothing {
             return Ok(());
         }
         // What has come to the end of its lifecycle is dropped.
@@ -253,7 +271,8 @@ impl Session {
     }
 
     fn collect(&mut self) -> Result<()> {
-        let Some(store) = self.warehouse.opened() else {
+        let opened = self.warehouse.opened();
+        let Some(store) = opened.filter(|_| self.warehouse.is_owned()) else {
             return Ok(());
         };
         self.uncollected = 0;
@@ -277,13 +296,17 @@ impl Session {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
         let cx = self.context("", now_ms);
-        cx.enter()?;
+        let manner = match is_rehearsal {
+            true => Manner::Looks,
+            false => Manner::Changes,
+        };
+        cx.enter(!manner.reads())?;
         cx.check_clock()?;
         if let Some(mut watch) = self.watch.get().filter(|_| confirms) {
             watch.confirm(now_ms);
             self.watch.set(Some(watch));
         }
-        self.prepare(&cx, Manner::Changes)?;
+        self.prepare(&cx, manner)?;
         let store = self.warehouse.store()?;
         let mut rows = Vec::new();
         let mut visit = |row| rows.push(row);
@@ -419,6 +442,11 @@ enum Manner {
 }
 
 impl Manner {
+    /// Whether nothing is changed.
+    fn reads(self) -> bool {
+        matches!(self, Self::Bare | Self::Looks)
+    }
+
     fn of(statement: &Statement) -> Self {
         let is_literal = |insert: &Insert| matches!(insert.source, Source::Literals { .. });
         match statement {
@@ -441,7 +469,16 @@ impl Manner {
             | Statement::ShowProperties(_)
             | Statement::ShowFunctions { .. }
             | Statement::Describe(_)
-            | Statement::DescribeFunction(_) => Self::Looks,
+            | Statement::DescribeFunction(_)
+            | Statement::Access(
+                Access::ListUsers
+                | Access::ListRoles
+                | Access::DescribeRole(_)
+                | Access::ShowPrincipals(_)
+                | Access::ShowGrants(_)
+                | Access::ShowAcl(_)
+                | Access::WhoAmI,
+            ) => Self::Looks,
             Statement::Insert(insert) if is_literal(insert) => Self::Changes,
             Statement::Insert(_) | Statement::Load(_) => Self::RunsOnce,
             Statement::CreateTable(create) if create.query.is_some() => Self::RunsOnce,

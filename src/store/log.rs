@@ -134,6 +134,26 @@ impl Log {
     ) -> Result<Self, StoreError> {
         let path = dir.join(frames_name(base));
         let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        Self::of_sound_file(file, dir, base)
+    }
+
+    /// The same, for reading only.
+    pub(crate) fn open_to_read(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
+        let file = disk.open_to_read(&path).map_err(io_error("open", &path))?;
+        Self::of_sound_file(file, dir, base)
+    }
+
+    fn of_sound_file(
+        file: Box<dyn DiskFile>,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
         let mut header = [0; FILE_HEADER as usize];
         let read = file
             .read_at(&mut header, 0)
@@ -156,7 +176,7 @@ impl Log {
         Self::of_file(file, dir, base, chain)
     }
 
-    /// The same for a file whose header is damaged, where `chain` is what it should say.
+    /// The same for a file whose header is damaged, for reading only; `chain` is what it should say.
     pub(crate) fn open_past(
         disk: &Arc<dyn Disk>,
         dir: &Path,
@@ -164,7 +184,7 @@ impl Log {
         chain: u32,
     ) -> Result<Self, StoreError> {
         let path = dir.join(frames_name(base));
-        let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        let file = disk.open_to_read(&path).map_err(io_error("open", &path))?;
         Self::of_file(file, dir, base, chain)
     }
 
@@ -490,6 +510,12 @@ impl DiskFile for NoFile {
         no_file()
     }
     fn try_lock(&self) -> io::Result<bool> {
+        no_file()
+    }
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        no_file()
+    }
+    fn unlock(&self) -> io::Result<()> {
         no_file()
     }
 }

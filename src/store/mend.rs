@@ -2,8 +2,7 @@
 //! end the process.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::error::{StoreError, io_error};
 use super::keys::Key;
@@ -12,9 +11,6 @@ use super::log::Log;
 use super::seam::exists;
 use super::{Counters, Store, Writer, base, codec, recovery};
 use crate::ids::CommitNumber;
-
-const READERS_TRIES: u32 = 500;
-const READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// What is to be mended.
 #[derive(Debug, Default)]
@@ -93,27 +89,19 @@ impl Store {
 
     /// Opens the index anew, or builds it anew, up to the last durable commit.
     pub(super) fn reopen_index(&self, writer: &mut Writer) -> Result<(), StoreError> {
-        // Readers wait meanwhile, and the engine lets go of its folder when the last of them is done with it.
-        let mut held = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..READERS_TRIES {
-            if held
-                .as_ref()
-                .is_none_or(|index| Arc::strong_count(index) == 1)
-            {
-                break;
-            }
-            std::thread::sleep(READERS_PAUSE);
+        let mut held = self.take_index()?;
+        if !self.is_owned() {
+            // As it was opened: in memory, and nothing in the folder is touched.
+            let is_locked = !self.objects.is_unlocked();
+            let parts =
+                recovery::open_to_read(&self.dir, &self.seam, LastOwner::Unknown, is_locked)?;
+            *held = Some(Arc::new(parts.index));
+            drop(held);
+            self.in_place.store(false, Ordering::Relaxed);
+            writer.log = parts.log;
+            (writer.durable, writer.applied) = (writer.log.place(), writer.log.place());
+            return Ok(());
         }
-        if held
-            .as_ref()
-            .is_some_and(|index| Arc::strong_count(index) > 1)
-        {
-            return Err(StoreError::Index {
-                action: "be mended",
-                reason: "somebody is reading it".into(),
-            });
-        }
-        drop(held.take());
         let mut log = Log::open(&self.seam.disk, &self.dir.join("log"), writer.log.base())?;
         let mut notices = Vec::new();
         let attached = recovery::attach_index(
@@ -125,6 +113,7 @@ impl Store {
             &mut notices,
         )?;
         notices.into_iter().for_each(|notice| self.note(notice));
+        self.in_place.store(attached.in_place, Ordering::Relaxed);
         *held = Some(Arc::new(attached.index));
         drop(held);
         self.overlay_mut().durable.clear();

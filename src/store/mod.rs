@@ -13,6 +13,7 @@
 //!
 //! Nothing here knows what a table is. Nothing outside names sled, bincode or the log.
 
+mod access;
 mod base;
 pub mod check;
 mod codec;
@@ -70,6 +71,7 @@ use index::{Change, Index, Visit};
 use lock::LockMarker;
 use log::{Frame, Log, Place};
 use mend::Wounds;
+use recovery::Parts;
 use seam::exists;
 use turn::Readers;
 
@@ -113,6 +115,10 @@ pub struct Store {
     has_litter: AtomicBool,
     /// The index was found damaged once, and built anew.
     is_rebuilt: AtomicBool,
+    /// This process owns the warehouse, and may change it.
+    is_owned: AtomicBool,
+    /// The index is the one in the folder, rather than one in memory.
+    in_place: AtomicBool,
     notices: Mutex<Vec<String>>,
 }
 
@@ -198,14 +204,15 @@ impl Writer {
 
 impl Store {
     /// A store to look at only: nothing is finished that a crash cut short.
-    fn unopened(
-        dir: &Path,
-        seam: Arc<Seam>,
-        log: Log,
-        index: Box<dyn Index>,
-        counters: Counters,
-        marker: LockMarker,
-    ) -> Result<Self, StoreError> {
+    fn new(dir: &Path, seam: Arc<Seam>, parts: Parts) -> Result<Self, StoreError> {
+        let Parts {
+            log,
+            index,
+            counters,
+            in_place,
+            has_changed,
+            notices,
+        } = parts;
         let objects = (seam.objects)(&dir.join("data"))?;
         Ok(Self {
             dir: dir.to_path_buf(),
@@ -216,8 +223,8 @@ impl Store {
                 durable: log.place(),
                 applied: log.place(),
                 log,
-                marker: Some(marker),
-                dirty: false,
+                marker: None,
+                dirty: has_changed,
                 doomed: Vec::new(),
                 files: Vec::new(),
                 wounds: Wounds::default(),
@@ -233,15 +240,10 @@ impl Store {
             is_unlinked: AtomicBool::new(false),
             has_litter: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
-            notices: Mutex::default(),
+            is_owned: AtomicBool::new(false),
+            in_place: AtomicBool::new(in_place),
+            notices: Mutex::new(notices),
         })
-    }
-
-    /// Ends the opening: what a crash cut short is finished.
-    fn begin_life(&self, has_changed: bool, notices: Vec<String>) -> Result<(), StoreError> {
-        self.lock_writer().dirty = has_changed;
-        notices.into_iter().for_each(|notice| self.note(notice));
-        self.finish_deletions()
     }
 
     /// What opening had to mend, for the user to know; empty after the first call.
@@ -345,6 +347,12 @@ impl Store {
     /// `Conflict` where something the batch was planned against has moved; what keeps an earlier failure
     /// from being mended. Nothing has changed then.
     pub fn commit(&self, mut batch: Batch<'_>, info: CommitInfo) -> Result<Committed, StoreError> {
+        if !self.is_owned() {
+            return Err(StoreError::ReadOnly {
+                path: self.dir.clone(),
+                source: ErrorKind::PermissionDenied.into(),
+            });
+        }
         let mut writer = self.lock_writer();
         self.mend(&mut writer)?;
         if batch
@@ -510,12 +518,16 @@ impl Store {
     /// closely.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
         self.sync()?;
-        self.apply(&mut self.lock_writer())?;
+        let applied = self.apply(&mut self.lock_writer());
         let writer = self
             .writer
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if !writer.wounds.are_healed() || self.has_litter.load(Ordering::Relaxed) {
+        if applied.is_err()
+            || !writer.wounds.are_healed()
+            || self.has_litter.load(Ordering::Relaxed)
+            || !self.in_place.load(Ordering::Relaxed)
+        {
             return Ok(None);
         }
         let index = self.index.into_inner();
@@ -529,7 +541,11 @@ impl Store {
             let Some(Ok(index)) = index.map(Arc::try_unwrap) else {
                 return Ok(None);
             };
-            index.close()?;
+            match index.close() {
+                // The log has everything; what the index lacks, the next start brings.
+                Err(error) if recovery::is_of_index(&error) => return Ok(None),
+                closed => closed?,
+            }
         }
         Ok(Some(writer.log.place().commit))
     }

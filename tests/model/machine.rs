@@ -102,7 +102,16 @@ struct File {
     bytes: Vec<u8>,
     synced: Vec<u8>,
     dirty: BTreeSet<usize>,
-    is_locked: bool,
+    lock: Lock,
+}
+
+/// Who has a lock on a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lock {
+    #[default]
+    Free,
+    Shared(usize),
+    Exclusive,
 }
 
 impl File {
@@ -216,6 +225,22 @@ impl World {
             let oldest = self.moves.remove(0);
             apply_move(&mut self.kept, oldest);
         }
+    }
+
+    /// Whether nothing may be changed by now.
+    fn is_read_only(&self) -> bool {
+        let fault = self.fault.filter(|fault| self.operations >= fault.at);
+        fault.is_some_and(|fault| fault.how == How::ReadOnly)
+    }
+
+    /// Refuses to open a file where there are too many open.
+    fn expect_files(&mut self) -> io::Result<()> {
+        let fault = self.fault.filter(|fault| self.operations >= fault.at);
+        if fault.is_some_and(|fault| fault.how == How::TooManyFiles) {
+            self.has_struck = true;
+            return Err(io::Error::other("Too many open files (os error 24)"));
+        }
+        Ok(())
     }
 
     /// Counts an operation that is done wholly or not at all.
@@ -459,7 +484,7 @@ impl Machine {
             }
         }
         for file in &mut world.files {
-            file.is_locked = false;
+            file.lock = Lock::Free;
         }
         if down == Down::Killed {
             return;
@@ -579,29 +604,34 @@ impl Disk for Machine {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
         let mut world = self.world();
         let is_new = create && !world.names.contains_key(path);
+        if !is_new && world.is_read_only() {
+            world.has_struck = true;
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
         let fate = match is_new {
             true => world.whole(&format!("create {}", path.display()), Need::Space)?,
             false if world.has_ended => return Err(ended()),
             false => Fate::Whole,
         };
-        let is_short = matches!(world.fault, Some(fault) if fault.how == How::TooManyFiles && world.operations >= fault.at);
-        if is_short {
-            world.has_struck = true;
-            return Err(io::Error::other("Too many open files (os error 24)"));
-        }
+        world.expect_files()?;
         if is_new {
             world.files.push(File::default());
             let file = world.files.len() - 1;
             world.change_names(None, Some((path.to_path_buf(), Entry::File(file))));
         }
         let file = world.file(path)?;
-        let handle = Handle {
-            machine: self.clone(),
-            file,
-            has_lock: Mutex::new(false),
-        };
         world.done(fate, ())?;
-        Ok(Box::new(handle))
+        Ok(Box::new(Handle::new(self, file)))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut world = self.world();
+        if world.has_ended {
+            return Err(ended());
+        }
+        world.expect_files()?;
+        let file = world.file(path)?;
+        Ok(Box::new(Handle::new(self, file)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -665,7 +695,38 @@ impl Disk for Machine {
 struct Handle {
     machine: Machine,
     file: usize,
-    has_lock: Mutex<bool>,
+    held: Mutex<Lock>,
+}
+
+impl Handle {
+    fn new(machine: &Machine, file: usize) -> Self {
+        Self {
+            machine: machine.clone(),
+            file,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Changes the lock from what this handle holds to what it wants; what it held is lost where that fails.
+    fn change_lock(&self, wanted: Lock) -> bool {
+        let mut world = self.machine.world();
+        let lock = &mut world.files[self.file].lock;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock = match (*held, *lock) {
+            (Lock::Free, lock) => lock,
+            (Lock::Shared(_), Lock::Shared(count)) if count > 1 => Lock::Shared(count - 1),
+            (Lock::Shared(_) | Lock::Exclusive, _) => Lock::Free,
+        };
+        *held = Lock::Free;
+        *lock = match (*lock, wanted) {
+            (lock, Lock::Free) => lock,
+            (Lock::Free, wanted) => wanted,
+            (Lock::Shared(count), Lock::Shared(_)) => Lock::Shared(count + 1),
+            (Lock::Shared(_) | Lock::Exclusive, _) => return false,
+        };
+        *held = wanted;
+        true
+    }
 }
 
 impl DiskFile for Handle {
@@ -704,22 +765,22 @@ impl DiskFile for Handle {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        let mut world = self.machine.world();
-        let file = &mut world.files[self.file];
-        if file.is_locked {
-            return Ok(false);
-        }
-        file.is_locked = true;
-        *self.has_lock.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        Ok(true)
+        Ok(self.change_lock(Lock::Exclusive))
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        Ok(self.change_lock(Lock::Shared(1)))
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.change_lock(Lock::Free);
+        Ok(())
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if *self.has_lock.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.machine.world().files[self.file].is_locked = false;
-        }
+        self.change_lock(Lock::Free);
     }
 }
 
@@ -798,7 +859,7 @@ impl ObjectStore for Objects {
     ) -> ObjectResult<GetResult> {
         let path = self.folder.join(location.as_ref());
         let read = || -> io::Result<Vec<u8>> {
-            let file = Disk::open(&self.machine, &path, false)?;
+            let file = Disk::open_to_read(&self.machine, &path)?;
             let mut bytes = vec![0; file.size()? as usize];
             file.read_at(&mut bytes, 0)?;
             Ok(bytes)
