@@ -125,8 +125,8 @@ fn examined(
         orphans,
         was_repaired: repair,
     };
-    checkup.expect_unchanged()?;
     if !repair || !(checkup.needs_repair() || holds_are_wrong || orphans > 0) {
+        checkup.end()?;
         return Ok(report);
     }
     checkup.repair()?;

@@ -63,6 +63,8 @@ pub struct Context<'a> {
     pub settings: &'a BTreeMap<String, String>,
     /// What a query may hold in memory where no setting says so, in bytes.
     pub memory_bytes: usize,
+    /// The statement frees room on the disk, and may use the reserve where there is no other.
+    pub frees_room: bool,
     /// What the user should know beside the result.
     pub notes: RefCell<Vec<String>>,
     /// The session's commits that are not known to be durable.
@@ -370,6 +372,9 @@ impl<'a> Context<'a> {
     pub fn commit(&self, mut batch: Batch<'_>, author: &Author) -> Result<()> {
         if let Some(mark) = self.turns.mark.get() {
             batch.expect_no_loss(mark);
+        }
+        if self.frees_room {
+            batch.frees_room();
         }
         self.with_clock(batch, |batch| {
             let committed = self.store()?.commit(batch, author.commit_info())?;

@@ -10,9 +10,9 @@ use chrono_tz::Tz;
 
 pub use settings::Settings;
 
-use crate::ast::{Access, Insert, Source, Statement};
+use crate::ast::{Access, AlterAction, Insert, Source, Statement};
 use crate::auth::{Authority, Identity, Vault};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, RETENTION_KEY};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -166,7 +166,8 @@ impl Session {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
         };
-        let cx = self.context(shown, now_ms);
+        let mut cx = self.context(shown, now_ms);
+        cx.frees_room = frees_room(&statement);
         let manner = Manner::of(&statement);
         if manner != Manner::Bare || !self.identity.is_owner {
             cx.enter(!manner.reads())?;
@@ -246,6 +247,7 @@ impl Session {
             statement,
             settings: self.settings.values(),
             memory_bytes: self.memory_bytes,
+            frees_room: false,
             notes: RefCell::default(),
             unsynced: &self.unsynced,
             turns: Turns::default(),
@@ -295,7 +297,8 @@ impl Session {
     ) -> Result<(Listing, Option<i64>)> {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
-        let cx = self.context("", now_ms);
+        let mut cx = self.context("", now_ms);
+        cx.frees_room = true;
         let manner = match is_rehearsal {
             true => Manner::Looks,
             false => Manner::Changes,
@@ -488,6 +491,24 @@ impl Manner {
             | Statement::Merge(_) => Self::RunsOften,
             _ => Self::Changes,
         }
+    }
+}
+
+/// Whether a statement removes something for good, at once or when the collector looks. A plain DROP does not: what it
+/// drops is kept.
+fn frees_room(statement: &Statement) -> bool {
+    match statement {
+        Statement::PurgeTable { .. } | Statement::PurgeAll { .. } => true,
+        Statement::DropTable { purge, .. } => *purge,
+        Statement::SetProject(settings) => settings.iter().any(|set| set.key == RETENTION_KEY),
+        Statement::AlterTable(alter) => match &alter.action {
+            AlterAction::DropPartitions { purge, .. } => *purge,
+            AlterAction::SetProperties(properties) => {
+                properties.iter().any(|(key, _)| key == RETENTION_KEY)
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -48,6 +48,7 @@ impl Store {
     pub(super) fn begin_owned(&self, marker: Option<LockMarker>) {
         self.lock_writer().marker = marker;
         self.is_owned.store(true, Ordering::Relaxed);
+        self.begin_reserve();
         if let Err(error) = self.finish_deletions() {
             self.note(format!("{error}; it is tried again at the next start"));
         }
@@ -73,11 +74,7 @@ impl Store {
     }
 
     /// Takes in what was committed since, for a process that reads without having kept others out.
-    pub(super) fn refresh(
-        &self,
-        last_owner: LastOwner,
-        is_locked: bool,
-    ) -> Result<(), StoreError> {
+    pub(super) fn refresh(&self, last_owner: LastOwner, is_locked: bool) -> Result<(), StoreError> {
         let _alone = self.exclude();
         let mut writer = self.lock_writer();
         if !writer.wounds.index && self.has_not_moved(&writer) {
@@ -124,13 +121,18 @@ impl Store {
             overlay.pending.clear();
             overlay.durable.clear();
         }
-        self.segments.store(parts.counters.segments, Ordering::Relaxed);
+        self.segments
+            .store(parts.counters.segments, Ordering::Relaxed);
         self.nodes.store(parts.counters.nodes, Ordering::Relaxed);
-        self.objects_made.store(parts.counters.objects, Ordering::Relaxed);
+        self.objects_made
+            .store(parts.counters.objects, Ordering::Relaxed);
         self.in_place.store(parts.in_place, Ordering::Relaxed);
         self.is_rebuilt.store(false, Ordering::Relaxed);
         self.lifecycle_changes.fetch_add(1, Ordering::Relaxed);
-        parts.notices.into_iter().for_each(|notice| self.note(notice));
+        parts
+            .notices
+            .into_iter()
+            .for_each(|notice| self.note(notice));
         Ok(())
     }
 

@@ -143,7 +143,6 @@ impl Checkup {
             // From here on it is only read.
             checkup.lock.downgrade();
         }
-        checkup.expect_unchanged()?;
         Ok(checkup)
     }
 
@@ -151,7 +150,7 @@ impl Checkup {
     ///
     /// # Errors
     /// `ChangedWhileRead` where nothing could be locked and an owner was at work.
-    pub fn expect_unchanged(&self) -> Result<(), StoreError> {
+    fn expect_unchanged(&self) -> Result<(), StoreError> {
         if self.is_locked || self.commits_are_lost {
             return Ok(());
         }
@@ -185,8 +184,10 @@ impl Checkup {
         let opened = match self.lock.held() {
             Held::Exclusive => self.open_index(),
             Held::Shared | Held::Nothing => {
-                let why = "it is opened in place, and others read it or the folder cannot be written";
-                self.notices.push(format!("the index was not looked at: {why}"));
+                let why =
+                    "it is opened in place, and others read it or the folder cannot be written";
+                self.notices
+                    .push(format!("the index was not looked at: {why}"));
                 None
             }
         };
@@ -436,6 +437,14 @@ impl Checkup {
     /// Whether something of the folder itself has to be built anew.
     pub fn needs_repair(&self) -> bool {
         self.format_is_damaged || self.log_is_damaged || self.index_is_damaged
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// `ChangedWhileRead` where nothing could be locked and an owner was at work.
+    pub fn end(self) -> Result<(), StoreError> {
+        self.expect_unchanged()
     }
 
     /// Builds anew what can be built: FORMAT, a log that follows what could be read, an index from it. A log that is

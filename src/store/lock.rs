@@ -146,7 +146,9 @@ impl WarehouseLock {
         let file = match (&self.file, &self.refused) {
             (Some(file), None) => Arc::clone(file),
             (_, refused) => {
-                let source = refused.as_ref().map_or(ErrorKind::PermissionDenied.into(), copied);
+                let source = refused
+                    .as_ref()
+                    .map_or(ErrorKind::PermissionDenied.into(), copied);
                 return Err(StoreError::ReadOnly {
                     path: parent(&self.path),
                     source,

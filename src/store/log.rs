@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, Record, decode_payload};
 use super::error::{StoreError, io_error};
 use super::index::Change;
+use super::reserve::is_full;
 use super::seam::{Disk, DiskFile};
 use crate::ids::CommitNumber;
 
@@ -67,6 +68,8 @@ pub(crate) const FRAME_MAX: usize = 256 << 20;
 /// The file grows by zeroed stretches of this size, so that a commit does not change its length.
 const GROWTH: u64 = 1 << 20;
 const FIRST_GROWTH: u64 = 64 << 10;
+/// It grows by less on a disk that is all but full.
+const SMALLEST_GROWTH: u64 = 4 << 10;
 const WINDOW: usize = 1 << 20;
 
 /// What stands where the next frame would be.
@@ -352,10 +355,36 @@ impl Log {
     /// Overwrites a torn tail with zeroes, durable on return.
     pub(crate) fn cut_tail(&mut self) -> Result<(), StoreError> {
         let start = self.place.end_offset;
-        let end = self.allocated.max(start + FIRST_GROWTH);
-        self.zero(start, end)?;
-        self.allocated = end;
+        self.zero(start, self.allocated)?;
+        let end = start + FIRST_GROWTH;
+        if end > self.allocated {
+            match self.zero(self.allocated, end) {
+                Ok(()) => self.allocated = end,
+                // There is no room to grow, and no need to before the next commit.
+                Err(error) if is_full(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
         self.make_durable()
+    }
+
+    /// Makes the file longer by zeroes from `from`, so that `needed` lies in it: by a long stretch, or where there is no room
+    /// for that, by a short one.
+    fn grow(&mut self, from: u64, needed: u64) -> Result<(), StoreError> {
+        let steps = [GROWTH, FIRST_GROWTH, SMALLEST_GROWTH];
+        let mut grown = Ok(());
+        for until in steps.map(|step| needed.next_multiple_of(step)) {
+            grown = self.zero(from, until);
+            match &grown {
+                Ok(()) => {
+                    self.allocated = until;
+                    break;
+                }
+                Err(error) if is_full(error) => {}
+                Err(_) => break,
+            }
+        }
+        grown
     }
 
     fn zero(&self, from: u64, until: u64) -> Result<(), StoreError> {
@@ -399,6 +428,11 @@ impl Log {
         Ok(self.place)
     }
 
+    /// How much was appended and is not written.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Writes what was appended and makes it durable with one sync.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
         if self.buffer.is_empty() {
@@ -406,9 +440,7 @@ impl Log {
         }
         let end = self.buffer_offset + self.buffer.len() as u64;
         if end + FRAME_HEADER as u64 > self.allocated {
-            let until = (end + FRAME_HEADER as u64).next_multiple_of(GROWTH);
-            self.zero(end, until)?;
-            self.allocated = until;
+            self.grow(end, end + FRAME_HEADER as u64)?;
         }
         self.file
             .write_at(&self.buffer, self.buffer_offset)

@@ -1,13 +1,14 @@
 //! What a failed write left behind, mended before the next one, so that a disk that was full for a while does not
 //! end the process.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::error::{StoreError, io_error};
 use super::keys::Key;
 use super::lock::LastOwner;
 use super::log::Log;
+use super::reserve::Room;
 use super::seam::exists;
 use super::{Counters, Store, Writer, base, codec, recovery};
 use crate::ids::CommitNumber;
@@ -63,6 +64,7 @@ impl Store {
     /// Forgets the commits that are not durable.
     pub(super) fn lose_pending(&self, writer: &mut Writer) {
         writer.wounds.log_tail = true;
+        writer.room = Room::Any;
         self.losses().push(writer.durable.commit);
         self.overlay_mut().pending.clear();
         writer.doomed.clear();

@@ -27,6 +27,7 @@ pub mod memory;
 mod mend;
 mod objects;
 mod recovery;
+mod reserve;
 mod rewrite;
 pub mod seam;
 mod segment;
@@ -72,6 +73,7 @@ use lock::LockMarker;
 use log::{Frame, Log, Place};
 use mend::Wounds;
 use recovery::Parts;
+use reserve::Room;
 use seam::exists;
 use turn::Readers;
 
@@ -79,6 +81,8 @@ use turn::Readers;
 const APPLY_CHANGES: usize = 4000;
 /// So many bytes of log may lie behind the index.
 const APPLY_BYTES: u64 = 8 << 20;
+/// A group of commits that free room is at most so large, in bytes, before it is made durable.
+const LARGE_GROUP_BYTES: usize = 256 << 10;
 /// The numbers given out so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
@@ -119,6 +123,8 @@ pub struct Store {
     is_owned: AtomicBool,
     /// The index is the one in the folder, rather than one in memory.
     in_place: AtomicBool,
+    /// The reserve is to be made.
+    lacks_reserve: AtomicBool,
     notices: Mutex<Vec<String>>,
 }
 
@@ -148,6 +154,8 @@ struct Writer {
     doomed: Vec<SegmentId>,
     /// Files of commits that are not durable.
     files: Vec<SegmentId>,
+    /// What the commits that are not durable may use of the disk.
+    room: Room,
     /// What a failed write left behind, to be mended before the next.
     wounds: Wounds,
 }
@@ -227,6 +235,7 @@ impl Store {
                 dirty: has_changed,
                 doomed: Vec::new(),
                 files: Vec::new(),
+                room: Room::Any,
                 wounds: Wounds::default(),
             }),
             overlay: RwLock::default(),
@@ -242,6 +251,7 @@ impl Store {
             is_rebuilt: AtomicBool::new(false),
             is_owned: AtomicBool::new(false),
             in_place: AtomicBool::new(in_place),
+            lacks_reserve: AtomicBool::new(false),
             notices: Mutex::new(notices),
         })
     }
@@ -361,6 +371,14 @@ impl Store {
         {
             return Err(StoreError::Lost);
         }
+        let room = match writer.room.with(batch.room()) {
+            Some(room) => room,
+            None => {
+                // What frees room is not to fail with what needs it, and what needs it is not to use the reserve.
+                self.sync_as(&mut writer)?;
+                batch.room()
+            }
+        };
         batch.check()?;
         let objects = match batch.objects() {
             None => self.objects_made(),
@@ -390,6 +408,7 @@ impl Store {
             durable: writer.durable.commit,
         };
         let place = writer.log.append(&frame)?;
+        writer.room = room;
         let (files, doomed) = batch.committed();
         writer.files.extend(files);
         writer.doomed.extend(doomed);
@@ -412,8 +431,10 @@ impl Store {
     /// the failure left behind.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.sync_as(&mut self.lock_writer())?;
-        if let Err(error) = self.remove_unread() {
-            self.note(format!("{error}; it is tried again at the next start"));
+        match self.remove_unread() {
+            Ok(true) => self.make_reserve(),
+            Ok(false) => {}
+            Err(error) => self.note(format!("{error}; it is tried again at the next start")),
         }
         if self.has_litter.load(Ordering::Relaxed) {
             // What cannot be removed now, the next sync or the next start removes.
@@ -422,12 +443,21 @@ impl Store {
         Ok(())
     }
 
+    /// The same, once the commits that are not durable have become many bytes.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn sync_large_group(&self) -> Result<(), StoreError> {
+        let is_large = self.lock_writer().log.unwritten_bytes() >= LARGE_GROUP_BYTES;
+        if is_large { self.sync() } else { Ok(()) }
+    }
+
     fn sync_as(&self, writer: &mut Writer) -> Result<(), StoreError> {
         self.mend(writer)?;
         if self.overlay().pending.is_empty() {
             return Ok(());
         }
-        if let Err(error) = writer.sync() {
+        if let Err(error) = self.write_group(writer) {
             self.lose_pending(writer);
             // Where it cannot be mended now, it is tried again with the next statement.
             let _ = self.mend(writer);
@@ -518,6 +548,7 @@ impl Store {
     /// closely.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
         self.sync()?;
+        self.make_reserve();
         let applied = self.apply(&mut self.lock_writer());
         let writer = self
             .writer
@@ -772,6 +803,7 @@ impl Store {
     /// Deletes files whose removal is committed, then clears the list of them.
     fn delete_files(&self, doomed: &[SegmentId]) -> Result<(), StoreError> {
         let mut batch = self.begin();
+        batch.use_room(Room::Any);
         self.is_unlinked.store(true, Ordering::Relaxed);
         for id in doomed {
             let path = self.dir.join("data").join(segment::file_name(*id));

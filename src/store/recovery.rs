@@ -77,9 +77,7 @@ pub(crate) fn open(
             StoreError::CorruptRecord { .. }
             | StoreError::Index { .. }
             | StoreError::IndexRefused { .. },
-        ) if was_closed => {
-            open_as_left(dir, seam, last_owner, marker, true)
-        }
+        ) if was_closed => open_as_left(dir, seam, last_owner, marker, true),
         opened => opened,
     }
 }

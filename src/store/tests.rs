@@ -241,7 +241,10 @@ fn an_older_index_is_brought_up_and_an_older_log_is_refused() {
     std::fs::remove_dir_all(&catalog).expect("remove");
     std::fs::rename(dir.path().join("older"), &catalog).expect("rename");
     let warehouse = open(dir.path()).expect("open");
-    assert_eq!(count_notes(warehouse.to_write().expect("an older index")), 30);
+    assert_eq!(
+        count_notes(warehouse.to_write().expect("an older index")),
+        30
+    );
     warehouse.close().expect("close");
 
     // The log of before, in order, with the index of after: acknowledged commits are missing.
@@ -471,7 +474,7 @@ fn the_log_is_rewritten_and_goes_on() {
     {
         let mut writer = store.lock_writer();
         store.apply(&mut writer).expect("applied");
-        store.rewrite_log(&mut writer);
+        store.rewrite_log(&mut writer, false);
     }
     assert_eq!(store.take_notices(), Vec::<String>::new());
     assert!(log_file(dir.path()).ends_with("frames-0000000000000020"));

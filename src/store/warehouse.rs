@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{StoreError, io_error};
 use super::lock::{Held, LastOwner, Waiting, WarehouseLock};
 use super::log::Log;
+use super::reserve::RESERVE;
 use super::seam::{Disk, Seam, exists, read_start, replace_file};
 use super::{Store, recovery};
 use crate::ids::CommitNumber;
@@ -22,7 +23,7 @@ const FORMAT_WORDS: &str = "odpsh warehouse format ";
 /// A log that has frames has some in its first bytes.
 const NEW_LOG_BYTES: u64 = 4096;
 /// What a creation that was cut short may have left.
-const OWN_ENTRIES: [&str; 5] = ["FORMAT.tmp", "LOCK", "catalog", "data", "log"];
+const OWN_ENTRIES: [&str; 6] = ["FORMAT.tmp", "LOCK", RESERVE, "catalog", "data", "log"];
 
 /// A warehouse, which this process reads or owns; see [`super::lock`].
 pub struct Warehouse {

@@ -326,6 +326,7 @@ impl Trial {
             }
             match check(&mut session, &mut model.clone(), 1) {
                 Ok(()) => {
+                    self.read_only(&model, now_ms)?;
                     self.states = vec![State::known(model)];
                     break;
                 }
@@ -337,6 +338,37 @@ impl Trial {
         }
         self.tell("-- recovered");
         self.session = self.session()?;
+        Ok(())
+    }
+
+    /// Whoever may only read what is there sees the same, and leaves everything as it is.
+    fn read_only(&self, model: &Model, now_ms: i64) -> Checked<()> {
+        if model.tables.is_empty() || model.has_lifecycles() {
+            // Nobody drops there what has come to its end.
+            return Ok(());
+        }
+        for is_locked in [true, false] {
+            let copy = self.machine.copy();
+            if !is_locked {
+                let _ = copy.remove(&Path::new(HOME).join("LOCK"));
+            }
+            copy.forbid_changes();
+            let before = copy.operations();
+            let read = open(&copy, now_ms).map_err(|error| error.to_string());
+            let mut session = read.map_err(|error| format!("only read: {error}"))?;
+            check(&mut session, &mut model.clone(), 1)
+                .map_err(|error| format!("only read: {error}"))?;
+            let refused = session.run("create table never (a bigint)").outcome;
+            if refused.is_ok() {
+                return Err("only read: a table was made".into());
+            }
+            session
+                .close()
+                .map_err(|error| format!("only read, close: {error}"))?;
+            if copy.operations() > before + 1 {
+                return Err(format!("only read: {}", copy.struck()));
+            }
+        }
         Ok(())
     }
 

@@ -450,6 +450,16 @@ impl Machine {
         }
     }
 
+    /// From here on nothing may be changed.
+    pub fn forbid_changes(&self) {
+        let mut world = self.world();
+        let at = world.operations;
+        world.fault = Some(Fault {
+            at,
+            how: How::ReadOnly,
+        });
+    }
+
     /// Ends what went wrong.
     pub fn relieve(&self) {
         self.world().fault = None;
