@@ -127,6 +127,8 @@ impl Store {
         self.objects_made
             .store(parts.counters.objects, Ordering::Relaxed);
         self.in_place.store(parts.in_place, Ordering::Relaxed);
+        self.is_unlinked
+            .fetch_or(parts.is_unlinked, Ordering::Relaxed);
         self.is_rebuilt.store(false, Ordering::Relaxed);
         self.lifecycle_changes.fetch_add(1, Ordering::Relaxed);
         parts

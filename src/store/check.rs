@@ -236,6 +236,7 @@ impl Checkup {
             counters,
             in_place: false,
             has_changed: false,
+            is_unlinked: false,
             notices: Vec::new(),
         };
         self.store = Some(Store::new(&self.dir, Arc::clone(&self.seam), parts)?);

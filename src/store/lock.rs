@@ -97,13 +97,19 @@ impl WarehouseLock {
         })
     }
 
-    pub(crate) fn held(&self) -> Held {
-        self.held
+    /// Opens LOCK for writing where it could not be before and can be now. What was held is lost then.
+    pub(crate) fn retry(&mut self, disk: &dyn Disk) {
+        if self.refused.is_some()
+            && let Ok(file) = disk.open(&self.path, true)
+        {
+            self.file = Some(Arc::from(file));
+            self.refused = None;
+            self.held = Held::Nothing;
+        }
     }
 
-    /// Whether LOCK can be written, without which nothing else is.
-    pub(crate) fn is_writable(&self) -> bool {
-        self.refused.is_none()
+    pub(crate) fn held(&self) -> Held {
+        self.held
     }
 
     /// Takes a lock to read, waiting for an owner; false where nothing can be locked.

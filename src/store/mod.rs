@@ -219,6 +219,7 @@ impl Store {
             counters,
             in_place,
             has_changed,
+            is_unlinked,
             notices,
         } = parts;
         let objects = (seam.objects)(&dir.join("data"))?;
@@ -246,7 +247,7 @@ impl Store {
             readers: Mutex::default(),
             lifecycle_changes: AtomicU64::new(0),
             losses: Mutex::default(),
-            is_unlinked: AtomicBool::new(false),
+            is_unlinked: AtomicBool::new(is_unlinked),
             has_litter: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
             is_owned: AtomicBool::new(false),

@@ -37,6 +37,8 @@ pub(crate) struct Parts {
     pub in_place: bool,
     /// The index is not as its last owner closed it.
     pub has_changed: bool,
+    /// Data files may have been removed.
+    pub is_unlinked: bool,
     /// For the user to know.
     pub notices: Vec<String>,
 }
@@ -58,6 +60,7 @@ impl Parts {
             counters,
             in_place,
             has_changed,
+            is_unlinked: false,
             notices,
         })
     }
@@ -112,7 +115,10 @@ fn open_as_left(
     if closely {
         remove_orphans(seam, dir, &*attached.index)?;
     }
-    Parts::new(log, attached, notices)
+    Ok(Parts {
+        is_unlinked: closely,
+        ..Parts::new(log, attached, notices)?
+    })
 }
 
 /// Opens what its last owner closed in order, in place and without a change, for one who reads it and is alone

@@ -132,6 +132,7 @@ impl Warehouse {
         }
         let mut held = self.lock_file();
         let lock = self.opened_lock(&mut held)?;
+        lock.retry(&*self.seam.disk);
         let owned = lock.own(&self.waiting);
         self.own(lock, owned.map(|()| true))?;
         self.store()
@@ -144,9 +145,7 @@ impl Warehouse {
         }
         let mut held = self.lock_file();
         let lock = self.opened_lock(&mut held)?;
-        if !lock.is_writable() {
-            return Ok(false);
-        }
+        lock.retry(&*self.seam.disk);
         let owned = lock.try_own();
         self.own(lock, owned)
     }

@@ -44,7 +44,7 @@ pub enum How {
     Ends,
     /// The process ends in the middle of what it writes, or right behind it.
     Cut,
-    /// From here on nothing can grow until [`Machine::relieve`].
+    /// From here on nothing can grow, beyond what is freed, until [`Machine::relieve`].
     Full,
     /// From here on nothing may be changed until [`Machine::relieve`].
     ReadOnly,
@@ -76,6 +76,8 @@ struct World {
     operations: u64,
     fault: Option<Fault>,
     has_struck: bool,
+    /// How many bytes a full disk has.
+    capacity: Option<usize>,
     /// The operation that met the fault.
     struck: String,
     has_ended: bool,
@@ -167,6 +169,9 @@ enum Fate {
 /// What an operation needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
+    /// So many bytes more.
+    Bytes(usize),
+    /// Room for something of its own.
     Space,
     Nothing,
 }
@@ -204,9 +209,25 @@ impl World {
                 self.has_ended = true;
                 Ok(Fate::Cut)
             }
-            How::Full if need == Need::Space => Err(ErrorKind::StorageFull.into()),
+            How::Full if !self.has_room(need) => Err(ErrorKind::StorageFull.into()),
             How::ReadOnly => Err(ErrorKind::ReadOnlyFilesystem.into()),
             How::Fails | How::Full | How::TooManyFiles => Ok(Fate::Whole),
+        }
+    }
+
+    /// Whether a full disk has what an operation needs. It was filled to the last byte, and what was freed since can be
+    /// used again; the index gets none of it.
+    fn has_room(&mut self, need: Need) -> bool {
+        let files = self.names.values().filter_map(|entry| match entry {
+            Entry::File(file) => Some(self.files[*file].bytes.len()),
+            Entry::Folder => None,
+        });
+        let used: usize = files.sum();
+        let capacity = *self.capacity.get_or_insert(used);
+        match need {
+            Need::Nothing => true,
+            Need::Bytes(more) => used + more <= capacity,
+            Need::Space => false,
         }
     }
 
@@ -285,8 +306,11 @@ impl World {
 
     fn write(&mut self, file: usize, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = offset as usize;
-        let grows = offset + bytes.len() > self.files[file].bytes.len();
-        let need = if grows { Need::Space } else { Need::Nothing };
+        let end = offset + bytes.len();
+        let need = match end.saturating_sub(self.files[file].bytes.len()) {
+            0 => Need::Nothing,
+            more => Need::Bytes(more),
+        };
         let fate = self.begin(
             &format!("write {} bytes at {offset} of file {file}", bytes.len()),
             need,
@@ -452,17 +476,25 @@ impl Machine {
 
     /// From here on nothing may be changed.
     pub fn forbid_changes(&self) {
+        self.go_wrong(How::ReadOnly);
+    }
+
+    /// From here on the disk is full.
+    pub fn fill(&self) {
+        self.go_wrong(How::Full);
+        self.world().has_room(Need::Nothing);
+    }
+
+    fn go_wrong(&self, how: How) {
         let mut world = self.world();
         let at = world.operations;
-        world.fault = Some(Fault {
-            at,
-            how: How::ReadOnly,
-        });
+        world.fault = Some(Fault { at, how });
     }
 
     /// Ends what went wrong.
     pub fn relieve(&self) {
-        self.world().fault = None;
+        let mut world = self.world();
+        (world.fault, world.capacity) = (None, None);
     }
 
     /// The process ends here.
@@ -474,7 +506,7 @@ impl Machine {
     pub fn restart(&self, down: Down) {
         let mut world = self.world();
         let world = &mut *world;
-        world.fault = None;
+        (world.fault, world.capacity) = (None, None);
         world.has_ended = false;
         let lost = world.index.applies.len() - world.index.flushed;
         let kept = world.index.flushed + world.dice.below(lost + 1);
@@ -619,7 +651,7 @@ impl Disk for Machine {
             return Err(ErrorKind::ReadOnlyFilesystem.into());
         }
         let fate = match is_new {
-            true => world.whole(&format!("create {}", path.display()), Need::Space)?,
+            true => world.whole(&format!("create {}", path.display()), Need::Bytes(1))?,
             false if world.has_ended => return Err(ended()),
             false => Fate::Whole,
         };
