@@ -74,6 +74,8 @@ const COLLECT_ROWS: usize = 10_000;
 pub struct Reply {
     pub outcome: Result<Outcome>,
     pub notes: Vec<String>,
+    /// What has to be durable before the outcome may be shown.
+    pub unsynced: Unsynced,
 }
 
 impl Session {
@@ -128,9 +130,11 @@ impl Session {
                 return Reply {
                     outcome: Err(StoreError::Lost.into()),
                     notes,
+                    unsynced: Unsynced::default(),
                 };
             }
         }
+        let earlier = self.unsynced.take();
         let shown = masked.as_deref().unwrap_or(text);
         let outcome = self.life_of(text, shown, now_ms, &mut notes);
         let outcome = outcome.map_err(|error| match (&masked, error.kind()) {
@@ -151,7 +155,13 @@ impl Session {
                 "backups that have expired are still there: {error}"
             ));
         }
-        Reply { outcome, notes }
+        let unsynced = self.unsynced.replace(earlier);
+        self.unsynced.borrow_mut().extend(&unsynced);
+        Reply {
+            outcome,
+            notes,
+            unsynced,
+        }
     }
 
     /// The life of a statement: parse, authorise, plan, execute.
@@ -394,6 +404,12 @@ impl Session {
             Some(store) => store.sync_commits(self.unsynced.take()),
             None => Ok(()),
         }
+    }
+
+    /// Whether what a statement changed, and saw of others' changes, is durable by now.
+    pub fn is_durable(&self, unsynced: &Unsynced) -> bool {
+        let store = self.warehouse.opened();
+        store.is_none_or(|store| store.has_made_durable(unsynced))
     }
 
     /// What the store had to mend or could not do, for the user to know.

@@ -47,7 +47,7 @@ pub struct Committed {
 }
 
 /// Commits of one session that are not known to be durable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Unsynced(Vec<Committed>);
 
 impl Unsynced {
@@ -55,6 +55,11 @@ impl Unsynced {
         // What makes it durable makes those before it durable, unless something was lost in between.
         self.0.retain(|earlier| earlier.losses != commit.losses);
         self.0.push(commit);
+    }
+
+    /// Adds all of `later`.
+    pub fn extend(&mut self, later: &Unsynced) {
+        later.0.iter().for_each(|commit| self.add(*commit));
     }
 
     pub(crate) fn commits(&self) -> &[Committed] {

@@ -368,13 +368,14 @@ impl Log {
         self.make_durable()
     }
 
-    /// Makes the file longer by zeroes from `from`, so that `needed` lies in it: by a long stretch, or where there is no room
-    /// for that, by a short one.
-    fn grow(&mut self, from: u64, needed: u64) -> Result<(), StoreError> {
+    /// Makes the file longer by zeroes, so that `needed` lies in it: by a long stretch, or where there is no room for that, by
+    /// a short one. It is done before any frame is written: one that fails for want of room has left nothing then, and
+    /// what has to be overwritten later is there.
+    fn grow(&mut self, needed: u64) -> Result<(), StoreError> {
         let steps = [GROWTH, FIRST_GROWTH, SMALLEST_GROWTH];
         let mut grown = Ok(());
         for until in steps.map(|step| needed.next_multiple_of(step)) {
-            grown = self.zero(from, until);
+            grown = self.zero(self.allocated, until);
             match &grown {
                 Ok(()) => {
                     self.allocated = until;
@@ -440,7 +441,7 @@ impl Log {
         }
         let end = self.buffer_offset + self.buffer.len() as u64;
         if end + FRAME_HEADER as u64 > self.allocated {
-            self.grow(end, end + FRAME_HEADER as u64)?;
+            self.grow(end + FRAME_HEADER as u64)?;
         }
         self.file
             .write_at(&self.buffer, self.buffer_offset)
@@ -499,8 +500,7 @@ impl Log {
     /// Goes back to `place`, the last that was synced, and overwrites what lies behind it, durable on return.
     pub(crate) fn roll_back(&mut self, place: Place) -> Result<(), StoreError> {
         let end = self.buffer_offset + self.buffer.len() as u64;
-        let size_bytes = self.file.size().map_err(io_error("read", self.path()))?;
-        self.zero(place.end_offset, end.min(size_bytes))?;
+        self.zero(place.end_offset, end.min(self.allocated))?;
         self.make_durable()?;
         self.buffer.clear();
         self.buffer_offset = place.end_offset;

@@ -489,17 +489,21 @@ impl Store {
     /// durable.
     pub fn sync_commits(&self, unsynced: Unsynced) -> Result<(), StoreError> {
         let synced = self.sync();
-        let durable = self.lock_writer().durable.commit;
-        let losses = self.losses();
-        let is_durable = |commit: &Committed| {
-            let durable = losses.get(commit.losses).copied().unwrap_or(durable);
-            commit.number <= durable
-        };
         match synced {
-            _ if unsynced.commits().iter().all(is_durable) => Ok(()),
+            _ if self.has_made_durable(&unsynced) => Ok(()),
             Ok(()) => Err(StoreError::Lost),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether commits are durable.
+    pub fn has_made_durable(&self, unsynced: &Unsynced) -> bool {
+        let durable = self.lock_writer().durable.commit;
+        let losses = self.losses();
+        unsynced.commits().iter().all(|commit| {
+            let durable = losses.get(commit.losses).copied().unwrap_or(durable);
+            commit.number <= durable
+        })
     }
 
     /// Whether some of a session's commits were lost already.

@@ -768,3 +768,33 @@ fn a_full_disk_is_read_and_what_frees_room_works_there() {
         done(&mut session, "show history for tables").expect("readable");
     }
 }
+
+#[test]
+fn a_file_that_vanished_while_nothing_could_be_locked_is_said_to_have_changed() {
+    let machine = Machine::new(None, 3);
+    let mut session = open(&machine, START_MS).expect("it opens");
+    done(&mut session, "create table t (a string)").expect("made");
+    done(&mut session, "insert into t select repeat('x', 100000)").expect("filled");
+    session.close().expect("closed");
+    let data = Path::new(HOME).join("data");
+    let name = machine.files(&data).into_keys().next().expect("a file");
+    for is_locked in [true, false] {
+        let copy = machine.copy();
+        copy.remove(&data.join(&name)).expect("collected");
+        if !is_locked {
+            let removed = copy.remove(&Path::new(HOME).join("LOCK"));
+            removed.expect("there is a LOCK");
+        }
+        copy.forbid_changes();
+        let mut session = open(&copy, START_MS).expect("it opens");
+        let read = session.run("select length(a) from t").outcome;
+        let said = read.expect_err("a file is missing").to_string();
+        let expected = match is_locked {
+            true => "its file is missing",
+            false => {
+                "ODPS-0110141:Data version exception - the warehouse was changed while being read, run it again"
+            }
+        };
+        assert!(said.contains(expected), "{said}");
+    }
+}
