@@ -116,7 +116,10 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
             },
         };
     }
-    None
+    // Where the footer of a file is read, the engine keeps no more of an error than its text.
+    let changed = StoreError::ChangedWhileRead;
+    let is_changed = error.to_string().contains(&changed.to_string());
+    is_changed.then(|| Error::from(changed))
 }
 
 fn schema(error: &SchemaError, text: &str) -> Error {

@@ -25,6 +25,8 @@ use crate::ids::CommitNumber;
 
 /// So much of LOCK is read, in bytes.
 const TEXT_MAX: usize = 1024;
+/// What is written is filled up with spaces to this length, in bytes, so that it takes no more room on a full disk.
+const TEXT_LENGTH: usize = 256;
 const POLL: Duration = Duration::from_millis(20);
 /// A process that opens the warehouse to read it has it alone for a moment, without a word in LOCK: it is waited for at
 /// least so long, and named only after [`OPENING_SILENCE`].
@@ -274,6 +276,7 @@ impl WarehouseLock {
         let Some(file) = &self.file else {
             return Ok(());
         };
+        let text = format!("{text:<TEXT_LENGTH$}");
         let written = file.write_at(text.as_bytes(), 0);
         written
             .and_then(|()| file.set_size(text.len() as u64))

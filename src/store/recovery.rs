@@ -299,6 +299,8 @@ pub(crate) fn attach_index(
             Ok(index) => Some(index),
             Err(error) if is_of_index(&error) => {
                 notices.push(error.to_string());
+                // Half an index is of no use, and takes room.
+                let _ = seam.disk.remove_dir(&catalog);
                 None
             }
             Err(error) => return Err(error),
