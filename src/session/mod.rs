@@ -212,8 +212,7 @@ impl Session {
         let store = cx.store()?;
         let (seen, next_ms) = self.next_end.get();
         let is_early = seen == store.lifecycle_changes() && cx.now_ms < next_ms;
-        let ends_nothing =
-            is_early || !self.time_counts() || cx.deletion_time().is_waiting();
+        let ends_nothing = is_early || !self.time_counts() || cx.deletion_time().is_waiting();
         if manner.reads() {
             let mut has_ended = false;
             if !ends_nothing {

@@ -757,7 +757,7 @@ fn a_full_disk_is_read_and_what_frees_room_works_there() {
             done(&mut session, look).unwrap_or_else(|error| panic!("{story}: {error}"));
         }
         done(&mut session, sql).unwrap_or_else(|error| panic!("{story}: {error}"));
-        let collected = session.collect_all(false);
+        let collected = session.collect_all(false, false);
         collected.unwrap_or_else(|error| panic!("{story}: gc: {error}"));
         machine.relieve();
         done(&mut session, "insert into p partition (p='2') values ('a')")
