@@ -467,6 +467,8 @@ fn a_full_file_system_is_read_and_emptied() {
         run("", &["-e", "purge table t;"]).ok();
         run("", &["gc"]).ok();
         run("", &["-e", "drop table t purge;"]).ok();
+        drop(fill);
+        fs::remove_file(at.join("fill")).expect("removed");
         run("", &["-e", "insert into u values (9);"]).ok();
         assert_eq!(reserve(), 1 << 20, "{kind}: there is room again");
         run("", &["check", "--deep"]).ok();
