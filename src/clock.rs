@@ -50,6 +50,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The machine's time now, as text in UTC for people of any zone to read.
+pub fn utc_text() -> String {
+    Utc::now().format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// A random id, as the function `uuid()` gives it.
 pub fn random_id() -> String {
     uuid::Uuid::new_v4().to_string()

@@ -12,6 +12,7 @@ use crate::interrupt::is_interrupted;
 use crate::parser::{STATEMENT_MAX, SplitError};
 use crate::render::{self, Format, Streams};
 use crate::session::Session;
+use crate::store::Unsynced;
 
 /// A group is made durable at the latest after so many statements, or so long after its first.
 const GROUP_STATEMENTS: usize = 1000;
@@ -41,7 +42,7 @@ pub struct Runner<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     /// Statements that are done but not known to be durable.
-    held: usize,
+    held: Vec<Unsynced>,
     held_since: Instant,
     failed: bool,
 }
@@ -60,7 +61,7 @@ impl<'a> Runner<'a> {
             on_error,
             out,
             err,
-            held: 0,
+            held: Vec::new(),
             held_since: Instant::now(),
             failed: false,
         }
@@ -108,11 +109,12 @@ impl<'a> Runner<'a> {
         let reply = self.session.run(text);
         let outcome = match reply.outcome {
             Ok(Outcome::Done) if reply.notes.is_empty() => {
-                if self.held == 0 {
+                if self.held.is_empty() {
                     self.held_since = started;
                 }
-                self.held += 1;
-                let full = self.held >= GROUP_STATEMENTS || self.held_since.elapsed() >= GROUP_AGE;
+                self.held.push(reply.unsynced);
+                let full =
+                    self.held.len() >= GROUP_STATEMENTS || self.held_since.elapsed() >= GROUP_AGE;
                 if full || !self.session.settings().groups_commits() {
                     return self.flush();
                 }
@@ -125,7 +127,9 @@ impl<'a> Runner<'a> {
         if flow == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        if let Err(error) = synced {
+        if let Err(error) = synced
+            && !self.session.is_durable(&reply.unsynced)
+        {
             return self.fail(&error);
         }
         for note in reply.notes {
@@ -162,9 +166,9 @@ impl<'a> Runner<'a> {
 
     /// Makes the held statements durable and says so, or says of each that it failed.
     pub fn flush(&mut self) -> io::Result<Flow> {
-        Ok(match self.held {
-            0 => Flow::Continue,
-            _ => self.sync_held()?.0,
+        Ok(match self.held.is_empty() {
+            true => Flow::Continue,
+            false => self.sync_held()?.0,
         })
     }
 
@@ -173,19 +177,13 @@ impl<'a> Runner<'a> {
         let held = std::mem::take(&mut self.held);
         let mut flow = Flow::Continue;
         let synced = self.session.sync().map_err(Error::from);
-        match &synced {
-            Ok(()) => {
-                for _ in 0..held {
-                    Streams {
-                        out: self.out,
-                        err: self.err,
-                    }
-                    .ok(self.format)?;
-                }
-            }
-            Err(error) => {
-                for _ in 0..held {
-                    flow = self.fail(error)?;
+        for unsynced in held {
+            match &synced {
+                // A part of the group may have become durable before the rest was lost.
+                Err(error) if !self.session.is_durable(&unsynced) => flow = self.fail(error)?,
+                _ => {
+                    let (out, err) = (&mut *self.out, &mut *self.err);
+                    Streams { out, err }.ok(self.format)?;
                 }
             }
         }
@@ -198,7 +196,7 @@ impl<'a> Runner<'a> {
 
     /// Reports a failure.
     pub fn fail(&mut self, error: &Error) -> io::Result<Flow> {
-        if self.held > 0 && self.flush()? == Flow::Stop {
+        if !self.held.is_empty() && self.flush()? == Flow::Stop {
             return Ok(Flow::Stop);
         }
         self.failed = true;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 use support::Home;
@@ -335,11 +335,71 @@ fn a_second_process_waits_for_the_first_or_says_who_holds_the_warehouse() {
         refused.err
     );
 
-    let second = home.start(&["--lock-timeout", "60", "-e", "show tables;"]);
+    // What needs no warehouse does not wait for one.
+    home.run(&["--lock-timeout", "0", "-e", "select 1;"], b"")
+        .ok();
+
+    let mut second = home.start(&["--lock-timeout", "60", "-e", "show tables;"]);
+    let mut said = BufReader::new(second.stderr.take().expect("piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("it says so at once");
+    let expected = format!("odpsh: waiting for process {} on ", first.id());
+    assert!(
+        line.starts_with(&expected) && line.contains(" since "),
+        "{line}"
+    );
     drop(input);
     first.wait().expect("it ends");
     let second = second.wait_with_output().expect("its turn comes");
     assert_eq!(String::from_utf8_lossy(&second.stdout), "ALIYUN$owner:t\n");
+}
+
+#[test]
+fn many_read_at_once_and_one_that_has_read_writes_when_the_others_have_gone() {
+    let home = Home::new();
+    home.sql("create table t (a bigint); insert into t values (1);");
+    // A process that has read and waits for more.
+    let reading = || {
+        let mut child = home.start(&["--lock-timeout", "60", "--format", "csv"]);
+        let mut input = child.stdin.take().expect("piped");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        writeln!(input, "select count(*) as n from t;").expect("written");
+        let mut lines = String::new();
+        for _ in 0..2 {
+            output.read_line(&mut lines).expect("read");
+        }
+        assert_eq!(lines, "n\n1\n");
+        (child, input, output)
+    };
+    let (mut first, mut input, mut output) = reading();
+    let (mut second, end, _) = reading();
+    let history = home.sql("show history for table t; select * from t version as of 2;");
+    assert!(history.contains("APPEND"), "{history}");
+    home.run(&["check"], b"").ok();
+    let refused = home.run(
+        &["--lock-timeout", "0", "-e", "insert into t values (2);"],
+        b"",
+    );
+    assert_eq!(refused.status, 1);
+    let is_named = [&first, &second].map(|child| refused.err.contains(&child.id().to_string()));
+    assert!(
+        is_named == [true; 2] && refused.err.contains("(reading)"),
+        "{}",
+        refused.err
+    );
+    writeln!(
+        input,
+        "insert into t values (3); select count(*) as n from t;"
+    )
+    .expect("written");
+    drop(input);
+    drop(end);
+    second.wait().expect("it ends");
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("read");
+    assert_eq!(rest, "n\n2\n");
+    first.wait().expect("it ends");
+    assert!(home.sql("select max(a) as m from t;").contains("| 3 "));
 }
 
 #[test]

@@ -4,10 +4,12 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -255,51 +257,282 @@ fn too_few_files_to_open_is_an_error_and_harms_nothing() {
     assert_eq!(run.status, 0, "{}{}", run.out, run.err);
 }
 
-#[test]
-fn a_folder_that_may_not_be_written_is_left_alone() {
-    const NOBODY: u32 = 65_534;
+/// Every file of a folder and what is in it.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(all.insert(path.clone(), fs::read(&path).expect("readable"))),
+            }
+        }
+    }
+    all
+}
+
+/// What works where nothing may be changed, and a part of what it says.
+const LOOKS: [(&str, &str); 6] = [
+    ("select count(*) as n from t;", "| 2 "),
+    ("select count(*) as n from t version as of 2;", "| 1 "),
+    ("show history for table t;", "APPEND"),
+    ("desc t;", "bigint"),
+    ("show tables;", "t"),
+    ("show create table t;", "CREATE TABLE"),
+];
+
+/// Runs everything that only reads with `run`, and something that does not; `refusal` is why it is refused.
+fn reads_and_is_refused(run: impl Fn(&[&str]) -> support::Run, refusal: &str) {
+    for (sql, expected) in LOOKS {
+        let seen = run(&["-e", sql]).ok();
+        assert!(seen.out.contains(expected), "{sql}: {}", seen.out);
+    }
+    let check = run(&["check", "--deep"]).ok();
+    assert!(check.err.contains("0 problems"), "{}", check.err);
+    for sql in [
+        "insert into t values (3);",
+        "create table u (a bigint);",
+        "drop table t;",
+        "purge all;",
+        "restore table t to lsn '1';",
+        "setproject odps.timemachine.retention.days=3;",
+    ] {
+        let refused = run(&["-e", sql]);
+        assert_eq!(refused.status, 1, "{sql}");
+        let is_clear = refused.err.starts_with("FAILED: ODPS-")
+            && refused.err.contains("can only be read")
+            && refused.err.contains(refusal);
+        assert!(is_clear, "{sql}: {}", refused.err);
+    }
+}
+
+/// Two versions, closed in order or not.
+fn filled(is_closed: bool) -> Home {
     let home = Home::new();
     home.sql("create table t (a bigint); insert into t values (1);");
-    let before = fs::read(home.warehouse().join("LOCK")).expect("readable");
-    let mode = |path: &std::path::Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
-    };
-    let is_root = fs::metadata("/proc/self").is_ok_and(|me| {
-        use std::os::unix::fs::MetadataExt;
-        me.uid() == 0
+    let mut child = home.start(&[]);
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    writeln!(input, "insert into t values (2);").expect("written");
+    let mut line = String::new();
+    output.read_line(&mut line).expect("read");
+    assert_eq!(line, "OK\n");
+    match is_closed {
+        true => drop(input),
+        false => child.kill().expect("killed"),
+    }
+    child.wait().expect("it ends");
+    home
+}
+
+/// A file system that is mounted while it lives.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// `None`, with a word about what is left out, where this machine lets nobody mount.
+    fn new(test: &str, at: &Path, steps: &[&[&str]]) -> Option<Self> {
+        fs::create_dir_all(at).expect("a folder");
+        for (number, step) in steps.iter().enumerate() {
+            let mounted = Command::new("mount")
+                .args(*step)
+                .arg(at)
+                .stderr(Stdio::null())
+                .status();
+            if !mounted.is_ok_and(|status| status.success()) {
+                eprintln!("skipped: {test}: mount {step:?} is not possible here");
+                if number > 0 {
+                    drop(Self(at.to_path_buf()));
+                }
+                return None;
+            }
+        }
+        Some(Self(at.to_path_buf()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_read_only_file_system_is_read_by_many_at_once() {
+    for is_closed in [true, false] {
+        let home = filled(is_closed);
+        let at = home.path().join("mounted");
+        let source = home.warehouse();
+        let source = source.to_str().expect("a name");
+        let steps: [&[&str]; 2] = [&["--bind", source], &["-o", "remount,ro,bind"]];
+        let Some(_mount) = Mount::new("a read-only file system", &at, &steps) else {
+            return;
+        };
+        let before = content(&home.warehouse());
+        let run = |arguments: &[&str]| {
+            let warehouse = ["--warehouse", at.to_str().expect("a name")];
+            home.run(&[&warehouse[..], arguments].concat(), b"")
+        };
+        // One that stays all the while.
+        let mut child = home.start(&["--warehouse", at.to_str().expect("a name")]);
+        let mut input = child.stdin.take().expect("piped");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        writeln!(input, "select count(*) from t;").expect("written");
+        output.read_line(&mut String::new()).expect("read");
+        reads_and_is_refused(run, "Read-only file system");
+        drop(input);
+        child.wait().expect("it ends");
+        assert!(
+            content(&home.warehouse()) == before,
+            "something was changed"
+        );
+    }
+}
+
+#[test]
+fn a_full_file_system_is_read_and_emptied() {
+    let image = Home::new();
+    let image = image.path().join("image");
+    let made = fs::write(&image, vec![0; 16 << 20]).and_then(|()| {
+        let mut make = Command::new("mkfs.ext4");
+        make.args(["-q", "-F"]).arg(&image).status()
     });
-    let mut command = home.command(&["-e", "insert into t values (2);"]);
-    if is_root {
-        // Root may write anything: somebody else tries.
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: a full ext4: mkfs.ext4 is not there");
+    }
+    let loops = image.to_str().expect("a name");
+    let kinds: [(&str, &[&str]); 2] = [
+        ("a full tmpfs", &["-t", "tmpfs", "-o", "size=8m", "tmpfs"]),
+        ("a full ext4", &["-o", "loop", loops]),
+    ];
+    for (kind, step) in kinds {
+        let home = Home::new();
+        let at = home.path().join("mounted");
+        let Some(_mount) = Mount::new(kind, &at, &[step]) else {
+            continue;
+        };
+        let warehouse = at.join("warehouse");
+        let run = |statements: &str, arguments: &[&str]| {
+            let named = ["--warehouse", warehouse.to_str().expect("a name")];
+            home.run(&[&named[..], arguments].concat(), statements.as_bytes())
+        };
+        run(
+            "create table t (a bigint, b string);
+             create table u (a bigint);
+             insert into t select value, cast(value as string) from generate_series(1, 50000);
+             insert overwrite table t select value, 'x' from generate_series(1, 50000);
+             insert into u values (1);",
+            &[],
+        )
+        .ok();
+        let reserve = || fs::metadata(warehouse.join("RESERVE")).map_or(0, |file| file.len());
+        assert_eq!(reserve(), 1 << 20, "{kind}");
+        let mut fill = fs::File::create(at.join("fill")).expect("a file");
+        for size in [1 << 16, 1] {
+            while fill.write_all(&vec![1; size]).is_ok() {}
+        }
+        // What needs room soon fails, and only that.
+        let many: String = (0..600)
+            .map(|number| {
+                format!(
+                    "insert into u values ({number}), {};",
+                    "(7),".repeat(200) + "(8)"
+                )
+            })
+            .collect();
+        let inserts = run(&many, &["--on-error", "continue"]);
+        let failed = inserts.err.lines().filter(|line| line.contains("FAILED"));
+        assert!(failed.count() > 10, "{kind}: {}", inserts.err);
+        assert!(!inserts.err.contains("panicked"), "{kind}: {}", inserts.err);
+        let acknowledged = inserts.out.lines().filter(|line| *line == "OK").count();
+        assert_eq!(reserve(), 1 << 20, "{kind}: it is not for inserts");
+        for look in [
+            "select count(*) from t;",
+            "select count(*) from t version as of 2;",
+            "show history for table t;",
+        ] {
+            run("", &["-e", look]).ok();
+        }
+        let rows = run("", &["--format", "csv", "-e", "select count(*) from u;"]).ok();
+        assert!(
+            rows.out
+                .trim()
+                .ends_with(&format!("{}", 1 + acknowledged * 202)),
+            "{kind}: {acknowledged} acknowledged, {}",
+            rows.out
+        );
+        let check = run("", &["check", "--deep"]).ok();
+        assert!(check.err.contains("0 problems"), "{kind}: {}", check.err);
+        run("", &["-e", "purge table t;"]).ok();
+        run("", &["gc"]).ok();
+        run("", &["-e", "drop table t purge;"]).ok();
+        drop(fill);
+        fs::remove_file(at.join("fill")).expect("removed");
+        run("", &["-e", "insert into u values (9);"]).ok();
+        assert_eq!(reserve(), 1 << 20, "{kind}: there is room again");
+        run("", &["check", "--deep"]).ok();
+    }
+}
+
+#[test]
+fn a_folder_that_may_not_be_written_is_read_and_left_alone() {
+    const NOBODY: u32 = 65_534;
+    for is_closed in [true, false] {
+        let home = filled(is_closed);
+        let before = content(&home.warehouse());
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+        };
+        let is_root = fs::metadata("/proc/self").is_ok_and(|me| {
+            use std::os::unix::fs::MetadataExt;
+            me.uid() == 0
+        });
         let program = home.path().join("odpsh");
-        let original = command.get_program().to_owned();
-        fs::hard_link(&original, &program)
-            .or_else(|_| fs::copy(&original, &program).map(drop))
-            .expect("a copy");
-        mode(home.path(), 0o755);
-        let mut other = Command::new(&program);
-        other
-            .args(["-e", "insert into t values (2);"])
-            .env_clear()
-            .env("ODPSH_WAREHOUSE", home.warehouse())
-            .uid(NOBODY)
-            .gid(NOBODY);
-        command = other;
-    } else {
-        mode(&home.warehouse().join("LOCK"), 0o444);
-        mode(&home.warehouse(), 0o555);
+        if is_root {
+            // Root may write anything: somebody else tries.
+            let original = home.command(&[]).get_program().to_owned();
+            fs::hard_link(&original, &program)
+                .or_else(|_| fs::copy(&original, &program).map(drop))
+                .expect("a copy");
+            mode(home.path(), 0o755);
+        } else {
+            for path in before.keys() {
+                mode(path, 0o444);
+                mode(path.parent().expect("a folder"), 0o555);
+            }
+            mode(&home.warehouse(), 0o555);
+        }
+        let run = |arguments: &[&str]| {
+            let mut command = home.command(arguments);
+            if is_root {
+                command = Command::new(&program);
+                command
+                    .args(arguments)
+                    .env_clear()
+                    .env("ODPSH_WAREHOUSE", home.warehouse())
+                    .uid(NOBODY)
+                    .gid(NOBODY);
+            }
+            let output = command.output().expect("it starts");
+            support::Run {
+                out: String::from_utf8_lossy(&output.stdout).into_owned(),
+                err: String::from_utf8_lossy(&output.stderr).into_owned(),
+                status: output.status.code().unwrap_or(-1),
+            }
+        };
+        reads_and_is_refused(run, "Permission denied");
+        assert!(
+            content(&home.warehouse()) == before,
+            "something was changed"
+        );
+        if !is_root {
+            for path in before.keys() {
+                mode(path.parent().expect("a folder"), 0o755);
+                mode(path, 0o644);
+            }
+            mode(&home.warehouse(), 0o755);
+        }
+        assert!(home.sql("select count(*) from t;").contains("| 2 "));
     }
-    let output = command.output().expect("it starts");
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("Permission denied"), "{err}");
-    if !is_root {
-        mode(&home.warehouse(), 0o755);
-        mode(&home.warehouse().join("LOCK"), 0o644);
-    }
-    assert_eq!(
-        fs::read(home.warehouse().join("LOCK")).expect("readable"),
-        before
-    );
-    assert!(home.sql("select count(*) from t;").contains("| 1 "));
 }

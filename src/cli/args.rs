@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long, value_enum)]
     pub on_error: Option<OnErrorName>,
 
-    /// How long to wait for another process that holds the warehouse, in seconds
+    /// How long to wait for other processes that own or read the warehouse, in seconds
     #[arg(long, default_value_t = 10, value_name = "S", global = true)]
     pub lock_timeout: u64,
 

@@ -98,7 +98,9 @@ fn examined(
     (deep, repair): (bool, bool),
     clock: &dyn Clock,
 ) -> Result<Report> {
-    let mut checkup = Checkup::begin(dir, patience, Seam::real())?;
+    let tell = |text: &str| eprintln!("odpsh: {text}");
+    let mut checkup = Checkup::begin_telling(dir, patience, Seam::real(), tell)?;
+    checkup.notices.iter().for_each(|notice| tell(notice));
     let bar = ProgressBar::new(1);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {eta}") {
         bar.set_style(style);
@@ -130,7 +132,7 @@ fn examined(
     checkup.repair()?;
     // The next owner builds the index, and removes what nothing needs.
     let warehouse = Warehouse::open(dir, patience, Seam::real())?;
-    let store = warehouse.store()?;
+    let store = warehouse.to_write()?;
     if holds_are_wrong {
         recount_holds(store, clock.begin_statement())?;
     }

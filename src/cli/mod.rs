@@ -145,7 +145,7 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         false => Interrupt::never(),
     };
     let warehouse = match Warehouse::open(&dir, patience, Seam::real()) {
-        Ok(warehouse) => warehouse,
+        Ok(warehouse) => warehouse.telling(|text| eprintln!("odpsh: {text}")),
         Err(error) => {
             render::failure(&Error::from(error), &mut io::stderr())?;
             return Ok(FAILURE);

@@ -104,7 +104,7 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = next {
         if let Some(store) = current.downcast_ref::<StoreError>() {
-            return Some(Error::internal(store.to_string()));
+            return Some(Error::from(store));
         }
         next = match current.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::Shared(inner)) => Some(&**inner),
@@ -116,7 +116,10 @@ fn store_error(error: &DataFusionError) -> Option<Error> {
             },
         };
     }
-    None
+    // Where the footer of a file is read, the engine keeps no more of an error than its text.
+    let changed = StoreError::ChangedWhileRead;
+    let is_changed = error.to_string().contains(&changed.to_string());
+    is_changed.then(|| Error::from(changed))
 }
 
 fn schema(error: &SchemaError, text: &str) -> Error {

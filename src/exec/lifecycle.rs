@@ -12,9 +12,21 @@ use crate::catalog::{Partition, Table};
 use crate::error::Result;
 use crate::ids::{PartitionId, TableId};
 use crate::plan::Context;
-use crate::store::{Key, KeyRange, Order};
+use crate::store::{Key, KeyRange, Order, Store};
 
 const DAY_MS: i64 = 86_400_000;
+
+/// The next instant at which something may come to its end.
+pub fn next_end(store: &Store) -> Result<Option<i64>> {
+    let mut next = None;
+    store.scan_keys(&KeyRange::lifecycles(), Order::Ascending, |key| {
+        if let Key::Lifecycle { at_ms, .. } = key {
+            next = Some(i64::try_from(at_ms).unwrap_or(i64::MAX));
+        }
+        ControlFlow::Break(())
+    })?;
+    Ok(next)
+}
 
 /// Drops what has come to its end, and returns the next instant at which anything may.
 pub fn reclaim(cx: &Context<'_>) -> Result<Option<i64>> {

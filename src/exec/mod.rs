@@ -21,7 +21,7 @@ mod show;
 mod upsert;
 mod view;
 
-pub use lifecycle::reclaim;
+pub use lifecycle::{next_end, reclaim};
 pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
 pub use purge::collected;
 

@@ -63,6 +63,8 @@ pub struct Context<'a> {
     pub settings: &'a BTreeMap<String, String>,
     /// What a query may hold in memory where no setting says so, in bytes.
     pub memory_bytes: usize,
+    /// The statement frees room on the disk, and may use the reserve where there is no other.
+    pub frees_room: bool,
     /// What the user should know beside the result.
     pub notes: RefCell<Vec<String>>,
     /// The session's commits that are not known to be durable.
@@ -85,15 +87,36 @@ impl<'a> Context<'a> {
         Ok(self.warehouse.store()?)
     }
 
-    /// Begins to look at the catalog and to change it, alone.
-    pub fn enter(&self) -> Result<()> {
-        let store = self.store()?;
+    /// Begins to look at the catalog, and with `writes` to change it, alone.
+    pub fn enter(&self, writes: bool) -> Result<()> {
+        *self.turns.turn.borrow_mut() = None;
+        let was_owned = self.warehouse.is_owned();
+        let store = match writes {
+            true => self.warehouse.to_write()?,
+            false => self.warehouse.to_read()?,
+        };
+        if self.warehouse.is_owned() && !was_owned {
+            // What another process wrote in between counts.
+            self.watch.set(None);
+        }
         *self.turns.turn.borrow_mut() = Some(store.exclude());
         *self.turns.reading.borrow_mut() = Some(store.begin_reading());
         let mark = store.mark();
         self.turns.mark.set(Some(mark));
         self.unsynced.borrow_mut().add(mark);
         Ok(())
+    }
+
+    /// Goes on as one who changes it, if this process may and nobody else is there; it looks again in any case.
+    pub fn enter_alone(&self) -> Result<bool> {
+        *self.turns.turn.borrow_mut() = None;
+        let was_owned = self.warehouse.is_owned();
+        let is_owned = self.warehouse.try_to_write()?;
+        if is_owned && !was_owned {
+            self.watch.set(None);
+        }
+        self.enter(is_owned)?;
+        Ok(is_owned)
     }
 
     /// Goes on looking at the catalog, with others who look.
@@ -259,12 +282,17 @@ impl<'a> Context<'a> {
         Retention::of(self.catalog()?, project, self.now_ms)
     }
 
+    /// Whether the current project is there.
+    pub fn has_project(&self) -> Result<bool> {
+        Ok(self.catalog()?.project(self.project)?.is_some())
+    }
+
     /// Makes the current project if it is not there yet.
     pub fn ensure_project(&self) -> Result<()> {
-        let key = Key::Project(self.project.to_owned());
-        if self.catalog()?.project(self.project)?.is_some() {
+        if self.has_project()? {
             return Ok(());
         }
+        let key = Key::Project(self.project.to_owned());
         let mut batch = self.store()?.begin();
         batch.expect_unchanged(key.clone())?;
         let project = Project {
@@ -344,6 +372,9 @@ impl<'a> Context<'a> {
     pub fn commit(&self, mut batch: Batch<'_>, author: &Author) -> Result<()> {
         if let Some(mark) = self.turns.mark.get() {
             batch.expect_no_loss(mark);
+        }
+        if self.frees_room {
+            batch.frees_room();
         }
         self.with_clock(batch, |batch| {
             let committed = self.store()?.commit(batch, author.commit_info())?;

@@ -10,13 +10,13 @@ use chrono_tz::Tz;
 
 pub use settings::Settings;
 
-use crate::ast::{Insert, Source, Statement};
+use crate::ast::{Access, AlterAction, Insert, Source, Statement};
 use crate::auth::{Authority, Identity, Vault};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, RETENTION_KEY};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Listing, Outcome, collected, execute, reclaim};
+use crate::exec::{Listing, Outcome, collected, execute, next_end, reclaim};
 use crate::interrupt::Interrupt;
 use crate::parser::{masked, parse};
 use crate::plan::{Context, Turns, plan};
@@ -74,6 +74,8 @@ const COLLECT_ROWS: usize = 10_000;
 pub struct Reply {
     pub outcome: Result<Outcome>,
     pub notes: Vec<String>,
+    /// What has to be durable before the outcome may be shown.
+    pub unsynced: Unsynced,
 }
 
 impl Session {
@@ -128,9 +130,11 @@ impl Session {
                 return Reply {
                     outcome: Err(StoreError::Lost.into()),
                     notes,
+                    unsynced: Unsynced::default(),
                 };
             }
         }
+        let earlier = self.unsynced.take();
         let shown = masked.as_deref().unwrap_or(text);
         let outcome = self.life_of(text, shown, now_ms, &mut notes);
         let outcome = outcome.map_err(|error| match (&masked, error.kind()) {
@@ -151,7 +155,13 @@ impl Session {
                 "backups that have expired are still there: {error}"
             ));
         }
-        Reply { outcome, notes }
+        let unsynced = self.unsynced.replace(earlier);
+        self.unsynced.borrow_mut().extend(&unsynced);
+        Reply {
+            outcome,
+            notes,
+            unsynced,
+        }
     }
 
     /// The life of a statement: parse, authorise, plan, execute.
@@ -166,10 +176,11 @@ impl Session {
             Ran::Done(outcome) => return Ok(outcome),
             Ran::NotMine(statement) => statement,
         };
-        let cx = self.context(shown, now_ms);
+        let mut cx = self.context(shown, now_ms);
+        cx.frees_room = frees_room(&statement);
         let manner = Manner::of(&statement);
         if manner != Manner::Bare || !self.identity.is_owner {
-            cx.enter()?;
+            cx.enter(!manner.reads())?;
         }
         cx.authority_of_user()?
             .map_or(Ok(()), |authority| authority.authorise(&statement))?;
@@ -198,14 +209,31 @@ impl Session {
     /// What has to be done before a statement can look at the catalog.
     fn prepare(&self, cx: &Context<'_>, manner: Manner) -> Result<()> {
         cx.check_clock()?;
-        cx.ensure_project()?;
         let store = cx.store()?;
-        if manner != Manner::Looks {
-            count_holds_once(store, cx.now_ms)?;
-        }
         let (seen, next_ms) = self.next_end.get();
         let is_early = seen == store.lifecycle_changes() && cx.now_ms < next_ms;
-        if is_early || !self.time_counts() || cx.deletion_time().is_waiting() {
+        let ends_nothing = is_early || !self.time_counts() || cx.deletion_time().is_waiting();
+        if manner.reads() {
+            let mut has_ended = false;
+            if !ends_nothing {
+                let next_ms = next_end(store)?.unwrap_or(i64::MAX);
+                has_ended = next_ms <= cx.now_ms;
+                if !has_ended {
+                    self.next_end.set((store.lifecycle_changes(), next_ms));
+                }
+            }
+            let is_in_order = cx.has_project()? && !has_ended;
+            // What can be put in order is; otherwise it is shown as it stands.
+            if is_in_order || !cx.enter_alone()? {
+                return Ok(());
+            }
+            cx.check_clock()?;
+        }
+        cx.ensure_project()?;
+        if !manner.reads() {
+            count_holds_once(store, cx.now_ms)?;
+        }
+        if ends_nothing {
             return Ok(());
         }
         // What has come to the end of its lifecycle is dropped.
@@ -228,6 +256,7 @@ impl Session {
             statement,
             settings: self.settings.values(),
             memory_bytes: self.memory_bytes,
+            frees_room: false,
             notes: RefCell::default(),
             unsynced: &self.unsynced,
             turns: Turns::default(),
@@ -253,7 +282,8 @@ impl Session {
     }
 
     fn collect(&mut self) -> Result<()> {
-        let Some(store) = self.warehouse.opened() else {
+        let opened = self.warehouse.opened();
+        let Some(store) = opened.filter(|_| self.warehouse.is_owned()) else {
             return Ok(());
         };
         self.uncollected = 0;
@@ -276,14 +306,19 @@ impl Session {
     ) -> Result<(Listing, Option<i64>)> {
         let now_ms = self.clock.begin_statement();
         self.now_ms = now_ms;
-        let cx = self.context("", now_ms);
-        cx.enter()?;
+        let mut cx = self.context("", now_ms);
+        cx.frees_room = true;
+        let manner = match is_rehearsal {
+            true => Manner::Looks,
+            false => Manner::Changes,
+        };
+        cx.enter(!manner.reads())?;
         cx.check_clock()?;
         if let Some(mut watch) = self.watch.get().filter(|_| confirms) {
             watch.confirm(now_ms);
             self.watch.set(Some(watch));
         }
-        self.prepare(&cx, Manner::Changes)?;
+        self.prepare(&cx, manner)?;
         let store = self.warehouse.store()?;
         let mut rows = Vec::new();
         let mut visit = |row| rows.push(row);
@@ -370,6 +405,12 @@ impl Session {
         }
     }
 
+    /// Whether what a statement changed, and saw of others' changes, is durable by now.
+    pub fn is_durable(&self, unsynced: &Unsynced) -> bool {
+        let store = self.warehouse.opened();
+        store.is_none_or(|store| store.has_made_durable(unsynced))
+    }
+
     /// What the store had to mend or could not do, for the user to know.
     pub fn take_notices(&self) -> Vec<String> {
         self.warehouse
@@ -419,6 +460,11 @@ enum Manner {
 }
 
 impl Manner {
+    /// Whether nothing is changed.
+    fn reads(self) -> bool {
+        matches!(self, Self::Bare | Self::Looks)
+    }
+
     fn of(statement: &Statement) -> Self {
         let is_literal = |insert: &Insert| matches!(insert.source, Source::Literals { .. });
         match statement {
@@ -441,7 +487,16 @@ impl Manner {
             | Statement::ShowProperties(_)
             | Statement::ShowFunctions { .. }
             | Statement::Describe(_)
-            | Statement::DescribeFunction(_) => Self::Looks,
+            | Statement::DescribeFunction(_)
+            | Statement::Access(
+                Access::ListUsers
+                | Access::ListRoles
+                | Access::DescribeRole(_)
+                | Access::ShowPrincipals(_)
+                | Access::ShowGrants(_)
+                | Access::ShowAcl(_)
+                | Access::WhoAmI,
+            ) => Self::Looks,
             Statement::Insert(insert) if is_literal(insert) => Self::Changes,
             Statement::Insert(_) | Statement::Load(_) => Self::RunsOnce,
             Statement::CreateTable(create) if create.query.is_some() => Self::RunsOnce,
@@ -451,6 +506,24 @@ impl Manner {
             | Statement::Merge(_) => Self::RunsOften,
             _ => Self::Changes,
         }
+    }
+}
+
+/// Whether a statement removes something for good, at once or when the collector looks. A plain DROP does not: what it
+/// drops is kept.
+fn frees_room(statement: &Statement) -> bool {
+    match statement {
+        Statement::PurgeTable { .. } | Statement::PurgeAll { .. } => true,
+        Statement::DropTable { purge, .. } => *purge,
+        Statement::SetProject(settings) => settings.iter().any(|set| set.key == RETENTION_KEY),
+        Statement::AlterTable(alter) => match &alter.action {
+            AlterAction::DropPartitions { purge, .. } => *purge,
+            AlterAction::SetProperties(properties) => {
+                properties.iter().any(|(key, _)| key == RETENTION_KEY)
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -125,7 +125,7 @@ pub(crate) fn read(
     visit: &mut dyn FnMut(Vec<Change>) -> Result<(), StoreError>,
 ) -> Result<BaseEnd, StoreError> {
     let path = dir.join(base_name(commit));
-    let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+    let file = disk.open_to_read(&path).map_err(io_error("open", &path))?;
     let length = file.size().map_err(io_error("read", &path))?;
     let (mut offset, mut number) = (0, 0u64);
     loop {

@@ -13,9 +13,9 @@ use super::codec;
 use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order};
 use super::keys::{self, KeyRange};
-use super::lock::{LastOwner, WarehouseLock};
+use super::lock::{Held, LastOwner, Waiting, WarehouseLock};
 use super::log::{self, Frame, Log, Place, Tail, frames_name};
-use super::recovery::{self, Opened, position};
+use super::recovery::{self, Opened, Parts, position};
 use super::seam::{Disk, Seam, exists};
 use super::segment::{self, Body, SegmentRecord, SegmentRef};
 use super::warehouse::{self, Format};
@@ -40,11 +40,16 @@ pub enum Remedy {
     None,
 }
 
-/// A folder under examination. It is locked meanwhile.
+/// A folder under examination. It is locked meanwhile, where it can be.
 pub struct Checkup {
     dir: PathBuf,
     seam: Arc<Seam>,
     lock: WarehouseLock,
+    /// Nobody changes anything meanwhile.
+    is_locked: bool,
+    last_owner: LastOwner,
+    /// Why something was left out, for the user to know.
+    pub notices: Vec<String>,
     pub findings: Vec<Finding>,
     /// The records, to look at; `None` where there are none to be had.
     pub store: Option<Store>,
@@ -70,11 +75,24 @@ struct Loaded {
 }
 
 impl Checkup {
-    /// Locks a folder and reads its log and its index.
+    /// Locks a folder and reads its log and, where nobody else is there and it may be changed, its index.
     ///
     /// # Errors
     /// `Locked`; `UnknownFormat` where a newer program wrote it; what keeps it from being looked at.
     pub fn begin(dir: &Path, timeout: Duration, seam: Seam) -> Result<Self, StoreError> {
+        Self::begin_telling(dir, timeout, seam, |_| {})
+    }
+
+    /// The same; tells `tell` for whom it is waiting.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn begin_telling(
+        dir: &Path,
+        timeout: Duration,
+        seam: Seam,
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
         let seam = Arc::new(seam);
         if !exists(&*seam.disk, dir)? {
             return Err(StoreError::NotAWarehouse {
@@ -90,11 +108,19 @@ impl Checkup {
                 reason: "it holds no log".into(),
             });
         }
-        let lock = WarehouseLock::acquire(&*seam.disk, &dir.join("LOCK"), timeout)?;
+        let waiting = Waiting {
+            timeout,
+            tell: Arc::new(tell),
+        };
+        let mut lock = WarehouseLock::open(&*seam.disk, &dir.join("LOCK"))?;
+        let is_locked = lock.try_own()? || lock.share(&waiting)?;
         let mut checkup = Self {
             dir,
             seam,
+            last_owner: lock.last_owner()?,
             lock,
+            is_locked,
+            notices: Vec::new(),
             findings: Vec::new(),
             store: None,
             commits: 0,
@@ -112,13 +138,33 @@ impl Checkup {
             };
             checkup.find("FORMAT".into(), problem.into(), Remedy::Rebuild);
         }
-        match checkup.read() {
-            Ok(()) => Ok(checkup),
-            Err(error) => {
-                // What LOCK says stays as it was.
-                let _ = checkup.end();
-                Err(error)
+        checkup.read()?;
+        if checkup.lock.held() == Held::Exclusive {
+            // From here on it is only read.
+            checkup.lock.downgrade();
+        }
+        Ok(checkup)
+    }
+
+    /// Makes sure that what was looked at is still there.
+    ///
+    /// # Errors
+    /// `ChangedWhileRead` where nothing could be locked and an owner was at work.
+    fn expect_unchanged(&self) -> Result<(), StoreError> {
+        if self.is_locked || self.commits_are_lost {
+            return Ok(());
+        }
+        let moved = || -> Result<bool, StoreError> {
+            let log_dir = self.dir.join("log");
+            if self.find_base(&log_dir)? != self.base {
+                return Ok(true);
             }
+            let loaded = load(&self.seam, &log_dir, self.base)?;
+            Ok(self.end != Some(loaded.place))
+        };
+        match moved() {
+            Ok(false) => Ok(()),
+            Ok(true) | Err(_) => Err(StoreError::ChangedWhileRead),
         }
     }
 
@@ -135,7 +181,16 @@ impl Checkup {
         let base = self.find_base(&log_dir)?;
         self.base = base;
         let mut loaded = load(&self.seam, &log_dir, base)?;
-        let opened = self.open_index();
+        let opened = match self.lock.held() {
+            Held::Exclusive => self.open_index(),
+            Held::Shared | Held::Nothing => {
+                let why =
+                    "it is opened in place, and others read it or the folder cannot be written";
+                self.notices
+                    .push(format!("the index was not looked at: {why}"));
+                None
+            }
+        };
         let opened = self.without_stranger(&loaded, opened)?;
         self.judge_tail(&mut loaded, opened.as_ref().map(|(_, applied)| *applied));
         if let Some(error) = loaded.error.take() {
@@ -152,9 +207,9 @@ impl Checkup {
                 Ok(log) => log.frames_behind(loaded.place)?,
                 Err(_) => Vec::new(),
             };
-            let known = recovery::witness(applied, self.lock.last_owner());
+            let known = recovery::witness(applied, self.last_owner);
             // Where it was closed in order nothing can be behind its last commit.
-            let is_last = self.lock.last_owner() == LastOwner::Closed(loaded.place.commit);
+            let is_last = self.last_owner == LastOwner::Closed(loaded.place.commit);
             self.commits_are_lost =
                 (loaded.is_cut && !is_last) || known > loaded.place.commit || !lost.is_empty();
             let remedy = match self.commits_are_lost {
@@ -175,14 +230,16 @@ impl Checkup {
         };
         // It is never written.
         let log = Log::detached(&log_dir, base, loaded.place);
-        self.store = Some(Store::unopened(
-            &self.dir,
-            Arc::clone(&self.seam),
+        let parts = Parts {
             log,
-            loaded.index,
+            index: loaded.index,
             counters,
-            self.lock.marker(),
-        )?);
+            in_place: false,
+            has_changed: false,
+            is_unlinked: false,
+            notices: Vec::new(),
+        };
+        self.store = Some(Store::new(&self.dir, Arc::clone(&self.seam), parts)?);
         Ok(())
     }
 
@@ -217,7 +274,7 @@ impl Checkup {
 
     /// A torn tail is damage where somebody knows that it had been acknowledged.
     fn judge_tail(&self, loaded: &mut Loaded, applied: Option<Applied>) {
-        let known = recovery::witness(applied, self.lock.last_owner());
+        let known = recovery::witness(applied, self.last_owner);
         if loaded.error.is_none() && known > loaded.place.commit {
             loaded.error = Some(StoreError::CorruptLog {
                 path: self.dir.join("log").join(frames_name(self.base)),
@@ -264,7 +321,7 @@ impl Checkup {
         let mut differs = false;
         if applied.commit < place.commit {
             // Behind, as after a kill: the rest is replayed at the next start, if it lies on the log.
-            let mut log = Log::open(&self.seam.disk, log_dir, self.base)?;
+            let mut log = Log::open_to_read(&self.seam.disk, log_dir, self.base)?;
             differs = !recovery::stand_at(&self.seam, log_dir, &mut log, applied)?;
         } else {
             differs |= applied.chain != place.chain;
@@ -383,16 +440,29 @@ impl Checkup {
         self.format_is_damaged || self.log_is_damaged || self.index_is_damaged
     }
 
-    /// Leaves everything as it was.
+    /// Ends it.
+    ///
+    /// # Errors
+    /// `ChangedWhileRead` where nothing could be locked and an owner was at work.
     pub fn end(self) -> Result<(), StoreError> {
-        let last = self.lock.last_owner();
-        drop(self.store);
-        self.lock.release(last)
+        self.expect_unchanged()
     }
 
     /// Builds anew what can be built: FORMAT, a log that follows what could be read, an index from it. A log that is
     /// damaged is kept beside as `damaged-…`. The next owner looks at everything closely.
-    pub fn repair(self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// `Locked` where others are reading; `ReadOnly`; what keeps something from being written.
+    pub fn repair(mut self) -> Result<(), StoreError> {
+        // Nobody may come in between what was looked at and what is made of it.
+        let at_once = Waiting {
+            timeout: Duration::ZERO,
+            tell: Arc::new(|_| {}),
+        };
+        if !self.lock.try_own()? {
+            self.lock.own(&at_once)?;
+            return Err(StoreError::ChangedWhileRead);
+        }
         let disk = &*self.seam.disk;
         if self.commits_are_lost {
             // They may belong to commits that are lost.
@@ -436,7 +506,7 @@ impl Checkup {
         if self.format_is_damaged {
             warehouse::write_format(&self.seam, &self.dir)?;
         }
-        self.lock.forget()
+        self.lock.mark_left(LastOwner::Unknown)
     }
 }
 
@@ -536,7 +606,7 @@ fn load(seam: &Seam, log_dir: &Path, base: CommitNumber) -> Result<Loaded, Store
         error: None,
         is_cut: true,
     };
-    let (log, error) = match damage(Log::open(&seam.disk, log_dir, base))? {
+    let (log, error) = match damage(Log::open_to_read(&seam.disk, log_dir, base))? {
         Ok(log) => (Ok(log), None),
         // The frames prove themselves by their chain.
         Err(error) => (open_past_header(seam, log_dir, base), Some(error)),

@@ -8,6 +8,7 @@ use super::codec::{self, Record};
 use super::error::StoreError;
 use super::index::Change;
 use super::keys::Key;
+use super::reserve::Room;
 use super::segment::SegmentWriter;
 use super::snapshot::Piece;
 use super::{NewSegment, Store};
@@ -31,6 +32,8 @@ pub struct Batch<'a> {
     doomed: Vec<SegmentId>,
     /// How often commits had been lost when its statement began.
     losses: Option<usize>,
+    /// What of the disk it may use.
+    room: Room,
     /// How many object ids had been made when it made its first, and how many it made.
     objects: Option<(u64, u64)>,
 }
@@ -44,7 +47,7 @@ pub struct Committed {
 }
 
 /// Commits of one session that are not known to be durable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Unsynced(Vec<Committed>);
 
 impl Unsynced {
@@ -52,6 +55,11 @@ impl Unsynced {
         // What makes it durable makes those before it durable, unless something was lost in between.
         self.0.retain(|earlier| earlier.losses != commit.losses);
         self.0.push(commit);
+    }
+
+    /// Adds all of `later`.
+    pub fn extend(&mut self, later: &Unsynced) {
+        later.0.iter().for_each(|commit| self.add(*commit));
     }
 
     pub(crate) fn commits(&self) -> &[Committed] {
@@ -68,8 +76,22 @@ impl<'a> Batch<'a> {
             files: Vec::new(),
             doomed: Vec::new(),
             losses: None,
+            room: Room::Free,
             objects: None,
         }
+    }
+
+    /// On a full disk this commit may use the reserve: it, or what follows from it, frees room.
+    pub fn frees_room(&mut self) {
+        self.room = Room::Reserve;
+    }
+
+    pub(super) fn use_room(&mut self, room: Room) {
+        self.room = room;
+    }
+
+    pub(super) fn room(&self) -> Room {
+        self.room
     }
 
     /// Sets the record at `key`.

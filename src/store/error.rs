@@ -51,6 +51,15 @@ pub enum StoreError {
     /// Another process owns the warehouse.
     #[error("warehouse {path} is in use by {owner}; wait for it to end, or raise --lock-timeout")]
     Locked { path: PathBuf, owner: String },
+    /// The warehouse can be read, and not changed.
+    #[error("warehouse {path} can only be read: {source}")]
+    ReadOnly {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// What a statement was reading without a lock is gone.
+    #[error("the warehouse was changed while being read, run it again")]
+    ChangedWhileRead,
     /// Something this commit was planned against has moved.
     #[error("{key} changed after this statement began")]
     Conflict { key: String },
@@ -67,6 +76,10 @@ pub enum StoreError {
         action: &'static str,
         reason: String,
     },
+    /// The index engine has nothing to say against the index, but cannot work in its folder: there is no room, or no
+    /// right, or another process has it open.
+    #[error("the index cannot be used in its folder: {reason}")]
+    IndexRefused { reason: String },
     /// Encoding or decoding of a data file failed.
     #[error("cannot {action} segment {id}: {reason}")]
     Segment {
@@ -84,14 +97,22 @@ pub enum StoreError {
     Lost,
 }
 
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
+impl From<&StoreError> for Error {
+    fn from(error: &StoreError) -> Self {
         let detail = error.to_string();
         match error {
-            StoreError::Conflict { .. } => Error::conflict(detail),
-            StoreError::Io { .. } | StoreError::Locked { .. } => Error::io(detail),
+            StoreError::Conflict { .. } | StoreError::ChangedWhileRead => Error::conflict(detail),
+            StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::ReadOnly { .. } => {
+                Error::io(detail)
+            }
             _ => Error::internal(detail),
         }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
     }
 }
 

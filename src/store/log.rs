@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::codec::{self, Record, decode_payload};
 use super::error::{StoreError, io_error};
 use super::index::Change;
+use super::reserve::is_full;
 use super::seam::{Disk, DiskFile};
 use crate::ids::CommitNumber;
 
@@ -67,6 +68,8 @@ pub(crate) const FRAME_MAX: usize = 256 << 20;
 /// The file grows by zeroed stretches of this size, so that a commit does not change its length.
 const GROWTH: u64 = 1 << 20;
 const FIRST_GROWTH: u64 = 64 << 10;
+/// It grows by less on a disk that is all but full.
+const SMALLEST_GROWTH: u64 = 4 << 10;
 const WINDOW: usize = 1 << 20;
 
 /// What stands where the next frame would be.
@@ -134,6 +137,26 @@ impl Log {
     ) -> Result<Self, StoreError> {
         let path = dir.join(frames_name(base));
         let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        Self::of_sound_file(file, dir, base)
+    }
+
+    /// The same, for reading only.
+    pub(crate) fn open_to_read(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
+        let file = disk.open_to_read(&path).map_err(io_error("open", &path))?;
+        Self::of_sound_file(file, dir, base)
+    }
+
+    fn of_sound_file(
+        file: Box<dyn DiskFile>,
+        dir: &Path,
+        base: CommitNumber,
+    ) -> Result<Self, StoreError> {
+        let path = dir.join(frames_name(base));
         let mut header = [0; FILE_HEADER as usize];
         let read = file
             .read_at(&mut header, 0)
@@ -156,7 +179,7 @@ impl Log {
         Self::of_file(file, dir, base, chain)
     }
 
-    /// The same for a file whose header is damaged, where `chain` is what it should say.
+    /// The same for a file whose header is damaged, for reading only; `chain` is what it should say.
     pub(crate) fn open_past(
         disk: &Arc<dyn Disk>,
         dir: &Path,
@@ -164,7 +187,7 @@ impl Log {
         chain: u32,
     ) -> Result<Self, StoreError> {
         let path = dir.join(frames_name(base));
-        let file = disk.open(&path, false).map_err(io_error("open", &path))?;
+        let file = disk.open_to_read(&path).map_err(io_error("open", &path))?;
         Self::of_file(file, dir, base, chain)
     }
 
@@ -332,10 +355,37 @@ impl Log {
     /// Overwrites a torn tail with zeroes, durable on return.
     pub(crate) fn cut_tail(&mut self) -> Result<(), StoreError> {
         let start = self.place.end_offset;
-        let end = self.allocated.max(start + FIRST_GROWTH);
-        self.zero(start, end)?;
-        self.allocated = end;
+        self.zero(start, self.allocated)?;
+        let end = start + FIRST_GROWTH;
+        if end > self.allocated {
+            match self.zero(self.allocated, end) {
+                Ok(()) => self.allocated = end,
+                // There is no room to grow, and no need to before the next commit.
+                Err(error) if is_full(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
         self.make_durable()
+    }
+
+    /// Makes the file longer by zeroes, so that `needed` lies in it: by a long stretch, or where there is no room for that, by
+    /// a short one. It is done before any frame is written: one that fails for want of room has left nothing then, and
+    /// what has to be overwritten later is there.
+    fn grow(&mut self, needed: u64) -> Result<(), StoreError> {
+        let steps = [GROWTH, FIRST_GROWTH, SMALLEST_GROWTH];
+        let mut grown = Ok(());
+        for until in steps.map(|step| needed.next_multiple_of(step)) {
+            grown = self.zero(self.allocated, until);
+            match &grown {
+                Ok(()) => {
+                    self.allocated = until;
+                    break;
+                }
+                Err(error) if is_full(error) => {}
+                Err(_) => break,
+            }
+        }
+        grown
     }
 
     fn zero(&self, from: u64, until: u64) -> Result<(), StoreError> {
@@ -379,6 +429,11 @@ impl Log {
         Ok(self.place)
     }
 
+    /// How much was appended and is not written.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Writes what was appended and makes it durable with one sync.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
         if self.buffer.is_empty() {
@@ -386,9 +441,7 @@ impl Log {
         }
         let end = self.buffer_offset + self.buffer.len() as u64;
         if end + FRAME_HEADER as u64 > self.allocated {
-            let until = (end + FRAME_HEADER as u64).next_multiple_of(GROWTH);
-            self.zero(end, until)?;
-            self.allocated = until;
+            self.grow(end + FRAME_HEADER as u64)?;
         }
         self.file
             .write_at(&self.buffer, self.buffer_offset)
@@ -447,8 +500,7 @@ impl Log {
     /// Goes back to `place`, the last that was synced, and overwrites what lies behind it, durable on return.
     pub(crate) fn roll_back(&mut self, place: Place) -> Result<(), StoreError> {
         let end = self.buffer_offset + self.buffer.len() as u64;
-        let size_bytes = self.file.size().map_err(io_error("read", self.path()))?;
-        self.zero(place.end_offset, end.min(size_bytes))?;
+        self.zero(place.end_offset, end.min(self.allocated))?;
         self.make_durable()?;
         self.buffer.clear();
         self.buffer_offset = place.end_offset;
@@ -490,6 +542,12 @@ impl DiskFile for NoFile {
         no_file()
     }
     fn try_lock(&self) -> io::Result<bool> {
+        no_file()
+    }
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        no_file()
+    }
+    fn unlock(&self) -> io::Result<()> {
         no_file()
     }
 }

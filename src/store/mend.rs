@@ -1,20 +1,17 @@
 //! What a failed write left behind, mended before the next one, so that a disk that was full for a while does not
 //! end the process.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use super::error::{StoreError, io_error};
 use super::keys::Key;
 use super::lock::LastOwner;
 use super::log::Log;
+use super::reserve::Room;
 use super::seam::exists;
 use super::{Counters, Store, Writer, base, codec, recovery};
 use crate::ids::CommitNumber;
-
-const READERS_TRIES: u32 = 500;
-const READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// What is to be mended.
 #[derive(Debug, Default)]
@@ -67,6 +64,7 @@ impl Store {
     /// Forgets the commits that are not durable.
     pub(super) fn lose_pending(&self, writer: &mut Writer) {
         writer.wounds.log_tail = true;
+        writer.room = Room::Any;
         self.losses().push(writer.durable.commit);
         self.overlay_mut().pending.clear();
         writer.doomed.clear();
@@ -93,27 +91,19 @@ impl Store {
 
     /// Opens the index anew, or builds it anew, up to the last durable commit.
     pub(super) fn reopen_index(&self, writer: &mut Writer) -> Result<(), StoreError> {
-        // Readers wait meanwhile, and the engine lets go of its folder when the last of them is done with it.
-        let mut held = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..READERS_TRIES {
-            if held
-                .as_ref()
-                .is_none_or(|index| Arc::strong_count(index) == 1)
-            {
-                break;
-            }
-            std::thread::sleep(READERS_PAUSE);
+        let mut held = self.take_index()?;
+        if !self.is_owned() {
+            // As it was opened: in memory, and nothing in the folder is touched.
+            let is_locked = !self.objects.is_unlocked();
+            let parts =
+                recovery::open_to_read(&self.dir, &self.seam, LastOwner::Unknown, is_locked)?;
+            *held = Some(Arc::new(parts.index));
+            drop(held);
+            self.in_place.store(false, Ordering::Relaxed);
+            writer.log = parts.log;
+            (writer.durable, writer.applied) = (writer.log.place(), writer.log.place());
+            return Ok(());
         }
-        if held
-            .as_ref()
-            .is_some_and(|index| Arc::strong_count(index) > 1)
-        {
-            return Err(StoreError::Index {
-                action: "be mended",
-                reason: "somebody is reading it".into(),
-            });
-        }
-        drop(held.take());
         let mut log = Log::open(&self.seam.disk, &self.dir.join("log"), writer.log.base())?;
         let mut notices = Vec::new();
         let attached = recovery::attach_index(
@@ -125,6 +115,7 @@ impl Store {
             &mut notices,
         )?;
         notices.into_iter().for_each(|notice| self.note(notice));
+        self.in_place.store(attached.in_place, Ordering::Relaxed);
         *held = Some(Arc::new(attached.index));
         drop(held);
         self.overlay_mut().durable.clear();

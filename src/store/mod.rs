@@ -13,6 +13,7 @@
 //!
 //! Nothing here knows what a table is. Nothing outside names sled, bincode or the log.
 
+mod access;
 mod base;
 pub mod check;
 mod codec;
@@ -26,6 +27,7 @@ pub mod memory;
 mod mend;
 mod objects;
 mod recovery;
+mod reserve;
 mod rewrite;
 pub mod seam;
 mod segment;
@@ -70,6 +72,8 @@ use index::{Change, Index, Visit};
 use lock::LockMarker;
 use log::{Frame, Log, Place};
 use mend::Wounds;
+use recovery::Parts;
+use reserve::Room;
 use seam::exists;
 use turn::Readers;
 
@@ -77,6 +81,8 @@ use turn::Readers;
 const APPLY_CHANGES: usize = 4000;
 /// So many bytes of log may lie behind the index.
 const APPLY_BYTES: u64 = 8 << 20;
+/// A group of commits that free room is at most so large, in bytes, before it is made durable.
+const LARGE_GROUP_BYTES: usize = 256 << 10;
 /// The numbers given out so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
@@ -113,6 +119,12 @@ pub struct Store {
     has_litter: AtomicBool,
     /// The index was found damaged once, and built anew.
     is_rebuilt: AtomicBool,
+    /// This process owns the warehouse, and may change it.
+    is_owned: AtomicBool,
+    /// The index is the one in the folder, rather than one in memory.
+    in_place: AtomicBool,
+    /// The reserve is to be made.
+    lacks_reserve: AtomicBool,
     notices: Mutex<Vec<String>>,
 }
 
@@ -142,6 +154,8 @@ struct Writer {
     doomed: Vec<SegmentId>,
     /// Files of commits that are not durable.
     files: Vec<SegmentId>,
+    /// What the commits that are not durable may use of the disk.
+    room: Room,
     /// What a failed write left behind, to be mended before the next.
     wounds: Wounds,
 }
@@ -198,14 +212,16 @@ impl Writer {
 
 impl Store {
     /// A store to look at only: nothing is finished that a crash cut short.
-    fn unopened(
-        dir: &Path,
-        seam: Arc<Seam>,
-        log: Log,
-        index: Box<dyn Index>,
-        counters: Counters,
-        marker: LockMarker,
-    ) -> Result<Self, StoreError> {
+    fn new(dir: &Path, seam: Arc<Seam>, parts: Parts) -> Result<Self, StoreError> {
+        let Parts {
+            log,
+            index,
+            counters,
+            in_place,
+            has_changed,
+            is_unlinked,
+            notices,
+        } = parts;
         let objects = (seam.objects)(&dir.join("data"))?;
         Ok(Self {
             dir: dir.to_path_buf(),
@@ -216,10 +232,11 @@ impl Store {
                 durable: log.place(),
                 applied: log.place(),
                 log,
-                marker: Some(marker),
-                dirty: false,
+                marker: None,
+                dirty: has_changed,
                 doomed: Vec::new(),
                 files: Vec::new(),
+                room: Room::Any,
                 wounds: Wounds::default(),
             }),
             overlay: RwLock::default(),
@@ -230,18 +247,14 @@ impl Store {
             readers: Mutex::default(),
             lifecycle_changes: AtomicU64::new(0),
             losses: Mutex::default(),
-            is_unlinked: AtomicBool::new(false),
+            is_unlinked: AtomicBool::new(is_unlinked),
             has_litter: AtomicBool::new(false),
             is_rebuilt: AtomicBool::new(false),
-            notices: Mutex::default(),
+            is_owned: AtomicBool::new(false),
+            in_place: AtomicBool::new(in_place),
+            lacks_reserve: AtomicBool::new(false),
+            notices: Mutex::new(notices),
         })
-    }
-
-    /// Ends the opening: what a crash cut short is finished.
-    fn begin_life(&self, has_changed: bool, notices: Vec<String>) -> Result<(), StoreError> {
-        self.lock_writer().dirty = has_changed;
-        notices.into_iter().for_each(|notice| self.note(notice));
-        self.finish_deletions()
     }
 
     /// What opening had to mend, for the user to know; empty after the first call.
@@ -345,6 +358,12 @@ impl Store {
     /// `Conflict` where something the batch was planned against has moved; what keeps an earlier failure
     /// from being mended. Nothing has changed then.
     pub fn commit(&self, mut batch: Batch<'_>, info: CommitInfo) -> Result<Committed, StoreError> {
+        if !self.is_owned() {
+            return Err(StoreError::ReadOnly {
+                path: self.dir.clone(),
+                source: ErrorKind::PermissionDenied.into(),
+            });
+        }
         let mut writer = self.lock_writer();
         self.mend(&mut writer)?;
         if batch
@@ -353,6 +372,14 @@ impl Store {
         {
             return Err(StoreError::Lost);
         }
+        let room = match writer.room.with(batch.room()) {
+            Some(room) => room,
+            None => {
+                // What frees room is not to fail with what needs it, and what needs it is not to use the reserve.
+                self.sync_as(&mut writer)?;
+                batch.room()
+            }
+        };
         batch.check()?;
         let objects = match batch.objects() {
             None => self.objects_made(),
@@ -382,6 +409,7 @@ impl Store {
             durable: writer.durable.commit,
         };
         let place = writer.log.append(&frame)?;
+        writer.room = room;
         let (files, doomed) = batch.committed();
         writer.files.extend(files);
         writer.doomed.extend(doomed);
@@ -404,8 +432,10 @@ impl Store {
     /// the failure left behind.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.sync_as(&mut self.lock_writer())?;
-        if let Err(error) = self.remove_unread() {
-            self.note(format!("{error}; it is tried again at the next start"));
+        match self.remove_unread() {
+            Ok(true) => self.make_reserve(),
+            Ok(false) => {}
+            Err(error) => self.note(format!("{error}; it is tried again at the next start")),
         }
         if self.has_litter.load(Ordering::Relaxed) {
             // What cannot be removed now, the next sync or the next start removes.
@@ -414,12 +444,21 @@ impl Store {
         Ok(())
     }
 
+    /// The same, once the commits that are not durable have become many bytes.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn sync_large_group(&self) -> Result<(), StoreError> {
+        let is_large = self.lock_writer().log.unwritten_bytes() >= LARGE_GROUP_BYTES;
+        if is_large { self.sync() } else { Ok(()) }
+    }
+
     fn sync_as(&self, writer: &mut Writer) -> Result<(), StoreError> {
         self.mend(writer)?;
         if self.overlay().pending.is_empty() {
             return Ok(());
         }
-        if let Err(error) = writer.sync() {
+        if let Err(error) = self.write_group(writer) {
             self.lose_pending(writer);
             // Where it cannot be mended now, it is tried again with the next statement.
             let _ = self.mend(writer);
@@ -450,17 +489,21 @@ impl Store {
     /// durable.
     pub fn sync_commits(&self, unsynced: Unsynced) -> Result<(), StoreError> {
         let synced = self.sync();
-        let durable = self.lock_writer().durable.commit;
-        let losses = self.losses();
-        let is_durable = |commit: &Committed| {
-            let durable = losses.get(commit.losses).copied().unwrap_or(durable);
-            commit.number <= durable
-        };
         match synced {
-            _ if unsynced.commits().iter().all(is_durable) => Ok(()),
+            _ if self.has_made_durable(&unsynced) => Ok(()),
             Ok(()) => Err(StoreError::Lost),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether commits are durable.
+    pub fn has_made_durable(&self, unsynced: &Unsynced) -> bool {
+        let durable = self.lock_writer().durable.commit;
+        let losses = self.losses();
+        unsynced.commits().iter().all(|commit| {
+            let durable = losses.get(commit.losses).copied().unwrap_or(durable);
+            commit.number <= durable
+        })
     }
 
     /// Whether some of a session's commits were lost already.
@@ -510,12 +553,17 @@ impl Store {
     /// closely.
     pub(crate) fn close(self) -> Result<Option<CommitNumber>, StoreError> {
         self.sync()?;
-        self.apply(&mut self.lock_writer())?;
+        self.make_reserve();
+        let applied = self.apply(&mut self.lock_writer());
         let writer = self
             .writer
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if !writer.wounds.are_healed() || self.has_litter.load(Ordering::Relaxed) {
+        if applied.is_err()
+            || !writer.wounds.are_healed()
+            || self.has_litter.load(Ordering::Relaxed)
+            || !self.in_place.load(Ordering::Relaxed)
+        {
             return Ok(None);
         }
         let index = self.index.into_inner();
@@ -529,7 +577,11 @@ impl Store {
             let Some(Ok(index)) = index.map(Arc::try_unwrap) else {
                 return Ok(None);
             };
-            index.close()?;
+            match index.close() {
+                // The log has everything; what the index lacks, the next start brings.
+                Err(error) if recovery::is_of_index(&error) => return Ok(None),
+                closed => closed?,
+            }
         }
         Ok(Some(writer.log.place().commit))
     }
@@ -756,6 +808,7 @@ impl Store {
     /// Deletes files whose removal is committed, then clears the list of them.
     fn delete_files(&self, doomed: &[SegmentId]) -> Result<(), StoreError> {
         let mut batch = self.begin();
+        batch.use_room(Room::Any);
         self.is_unlinked.store(true, Ordering::Relaxed);
         for id in doomed {
             let path = self.dir.join("data").join(segment::file_name(*id));

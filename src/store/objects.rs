@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -37,6 +38,8 @@ pub(crate) struct Expected {
 pub struct CheckedObjects {
     inner: Arc<dyn ObjectStore>,
     expected: RwLock<HashMap<Path, Arc<Expected>>>,
+    /// Nothing keeps another process from collecting a file meanwhile.
+    is_unlocked: AtomicBool,
 }
 
 impl CheckedObjects {
@@ -44,7 +47,17 @@ impl CheckedObjects {
         Self {
             inner,
             expected: RwLock::default(),
+            is_unlocked: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn is_unlocked(&self) -> bool {
+        self.is_unlocked.load(Ordering::Relaxed)
+    }
+
+    /// Says whether files may vanish while they are being read.
+    pub(crate) fn set_unlocked(&self, is_unlocked: bool) {
+        self.is_unlocked.store(is_unlocked, Ordering::Relaxed);
     }
 
     /// Makes a file readable, under the checksums it was committed with.
@@ -79,6 +92,12 @@ impl CheckedObjects {
         };
         let result = match self.inner.get_opts(location, options).await {
             Ok(result) => result,
+            Err(Error::NotFound { .. }) if self.is_unlocked() => {
+                return Err(Error::Generic {
+                    store: "warehouse",
+                    source: Box::new(StoreError::ChangedWhileRead),
+                });
+            }
             Err(Error::NotFound { .. }) => return Err(corrupt("its file is missing".into())),
             Err(error) => return Err(corrupt(format!("its file cannot be read: {error}"))),
         };

@@ -8,47 +8,95 @@
 //! chain. The log is never corrected by the index.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use super::base;
 use super::codec;
 use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order};
 use super::keys::{self, Key, KeyRange};
-use super::lock::{LastOwner, WarehouseLock};
+use super::lock::{LastOwner, LockMarker, is_refusal};
 use super::log::{Log, Place, Tail, frames_name};
 use super::seam::{Seam, exists};
 use super::segment::{self, Body, SegmentRecord};
-use super::{Counters, Store};
+use super::{Counters, memory};
 use crate::ids::{CommitNumber, SegmentId};
 
 /// Changes that are applied to the index in one transaction while replaying.
 const REPLAY_GROUP: usize = 4000;
+/// So often what an owner may be changing is looked at again.
+const UNLOCKED_TRIES: u32 = 5;
+const UNLOCKED_PAUSE: Duration = Duration::from_millis(20);
 
-/// Opens the store in `dir`.
-pub(crate) fn open(dir: &Path, seam: Arc<Seam>, lock: &WarehouseLock) -> Result<Store, StoreError> {
-    let was_closed = lock.last_owner() != LastOwner::Unknown;
-    match open_as_left(dir, &seam, lock, !was_closed) {
+/// What a store is made of, opened.
+pub(crate) struct Parts {
+    pub log: Log,
+    pub index: Box<dyn Index>,
+    pub counters: Counters,
+    /// The index is the one in the folder, rather than one in memory.
+    pub in_place: bool,
+    /// The index is not as its last owner closed it.
+    pub has_changed: bool,
+    /// Data files may have been removed.
+    pub is_unlinked: bool,
+    /// For the user to know.
+    pub notices: Vec<String>,
+}
+
+impl Parts {
+    fn new(log: Log, attached: Attached, notices: Vec<String>) -> Result<Self, StoreError> {
+        let Attached {
+            index,
+            in_place,
+            has_changed,
+        } = attached;
+        let counters = match index.get(&Key::Counters.encode())? {
+            Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
+            None => Counters::default(),
+        };
+        Ok(Self {
+            log,
+            index,
+            counters,
+            in_place,
+            has_changed,
+            is_unlinked: false,
+            notices,
+        })
+    }
+}
+
+/// Opens what is in `dir` for its owner. `marker` makes durable that it is held.
+pub(crate) fn open(
+    dir: &Path,
+    seam: &Seam,
+    last_owner: LastOwner,
+    marker: Option<&LockMarker>,
+) -> Result<Parts, StoreError> {
+    let was_closed = last_owner != LastOwner::Unknown;
+    match open_as_left(dir, seam, last_owner, marker, !was_closed) {
         // The index is not as it was closed.
-        Err(StoreError::CorruptRecord { .. } | StoreError::Index { .. }) if was_closed => {
-            open_as_left(dir, &seam, lock, true)
-        }
+        Err(
+            StoreError::CorruptRecord { .. }
+            | StoreError::Index { .. }
+            | StoreError::IndexRefused { .. },
+        ) if was_closed => open_as_left(dir, seam, last_owner, marker, true),
         opened => opened,
     }
 }
 
-/// Opens the store; `closely` does not take on trust what its last owner left.
+/// The same; `closely` does not take on trust what its last owner left.
 fn open_as_left(
     dir: &Path,
-    seam: &Arc<Seam>,
-    lock: &WarehouseLock,
+    seam: &Seam,
+    last_owner: LastOwner,
+    marker: Option<&LockMarker>,
     closely: bool,
-) -> Result<Store, StoreError> {
-    let last_owner = lock.last_owner();
+) -> Result<Parts, StoreError> {
     let log_dir = dir.join("log");
     if closely {
         // From here on it is changed, and a power cut must not bring back the word that it is closed.
-        lock.marker().sync()?;
+        marker.map_or(Ok(()), LockMarker::sync)?;
         // Its last owner may have ended before the names of its files were durable.
         let above = dir.parent();
         for folder in [Some(dir), Some(&log_dir), above].into_iter().flatten() {
@@ -64,27 +112,110 @@ fn open_as_left(
         log.make_durable()?;
     }
     let attached = attach_index(dir, seam, &mut log, last_owner, closely, &mut notices)?;
-    let Attached { index, has_changed } = attached;
-    let counters = match index.get(&Key::Counters.encode())? {
-        Some(bytes) => codec::decode(&Key::Counters.encode(), &bytes)?,
-        None => Counters::default(),
-    };
     if closely {
-        remove_orphans(seam, dir, &*index)?;
+        remove_orphans(seam, dir, &*attached.index)?;
     }
-    let store = Store::unopened(dir, Arc::clone(seam), log, index, counters, lock.marker())?;
-    store.begin_life(has_changed, notices)?;
-    Ok(store)
+    Ok(Parts {
+        is_unlinked: closely,
+        ..Parts::new(log, attached, notices)?
+    })
+}
+
+/// Opens what its last owner closed in order, in place and without a change, for one who reads it and is alone
+/// meanwhile.
+///
+/// # Errors
+/// `Index` and what is damaged, where it is not exactly as it was closed.
+pub(crate) fn open_as_closed(
+    dir: &Path,
+    seam: &Seam,
+    closed: CommitNumber,
+) -> Result<Parts, StoreError> {
+    let refused = |reason: &str| StoreError::Index {
+        action: "be used",
+        reason: reason.into(),
+    };
+    let (log_dir, catalog) = (dir.join("log"), dir.join("catalog"));
+    let mut log = Log::open_to_read(&seam.disk, &log_dir, newest_base(seam, &log_dir)?)?;
+    if !exists(&*seam.disk, &catalog)? {
+        return Err(refused("it is missing"));
+    }
+    seam.disk
+        .list(&catalog)
+        .map_err(io_error("read", &catalog))?;
+    let index = (seam.index)(&catalog, &seam.disk)?;
+    let Some(applied) = index.applied()? else {
+        return Err(refused("it is empty"));
+    };
+    let is_as_closed = applied.commit == closed
+        && applied.base == log.base()
+        && stand_at(seam, &log_dir, &mut log, &applied)?
+        && log.read_on(&mut |_, _| Ok(()))? == Tail::Clean
+        && log.place().commit == closed;
+    if !is_as_closed {
+        return Err(refused("it is not as it was closed"));
+    }
+    let attached = Attached {
+        index,
+        in_place: true,
+        has_changed: false,
+    };
+    Parts::new(log, attached, Vec::new())
+}
+
+/// Opens what is in `dir` for one who can change nothing: the index is built in memory, from the log as far as it is
+/// whole. An end that was being written when its owner died is left out, and left alone.
+///
+/// `is_locked`: nobody changes anything meanwhile. Otherwise an owner may be at work, and what seems damaged is looked
+/// at again.
+pub(crate) fn open_to_read(
+    dir: &Path,
+    seam: &Seam,
+    last_owner: LastOwner,
+    is_locked: bool,
+) -> Result<Parts, StoreError> {
+    let mut tries = 0..if is_locked { 0 } else { UNLOCKED_TRIES };
+    loop {
+        match open_private(dir, seam, last_owner) {
+            Err(_) if tries.next().is_some() => std::thread::sleep(UNLOCKED_PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
+fn open_private(dir: &Path, seam: &Seam, last_owner: LastOwner) -> Result<Parts, StoreError> {
+    let log_dir = dir.join("log");
+    let base = existing_base(seam, &log_dir)?;
+    if last_owner == LastOwner::Unknown {
+        // Its last owner may have ended before the sync. Where nothing can be synced, what is there is all there is.
+        let _ = seam.disk.sync_file(&log_dir.join(frames_name(base)));
+    }
+    let mut log = Log::open_to_read(&seam.disk, &log_dir, base)?;
+    let index = memory::open(dir, &seam.disk)?;
+    if base != CommitNumber(0) {
+        load_base(seam, &log_dir, base, log.place(), &*index)?;
+    }
+    replay(&mut log, &*index, None)?;
+    expect_acknowledged(&log, witness(None, last_owner), &log_dir)?;
+    let attached = Attached {
+        index,
+        in_place: false,
+        has_changed: false,
+    };
+    Parts::new(log, attached, Vec::new())
 }
 
 /// An index that stands at the end of the log.
 pub(crate) struct Attached {
     pub index: Box<dyn Index>,
+    /// It is the one in the folder.
+    pub in_place: bool,
     /// It is not as its last owner closed it.
     pub has_changed: bool,
 }
 
-/// Opens the index, or builds it anew, and brings it and `log` to the end of the log.
+/// Opens the index, or builds it anew, and brings it and `log` to the end of the log. Where the folder takes none, because
+/// the disk is full or another process has it open, one in memory does until the next start.
 pub(crate) fn attach_index(
     dir: &Path,
     seam: &Seam,
@@ -97,11 +228,19 @@ pub(crate) fn attach_index(
     let base = log.base();
     let catalog = dir.join("catalog");
     let existed = exists(&*seam.disk, &catalog)?;
+    let mut is_refused = false;
     let opened = if existed {
         // Refuses a link.
         let listed = seam.disk.list(&catalog);
         listed.map_err(io_error("read", &catalog))?;
-        open_index(seam, &catalog, closely, notices)?
+        match open_index(seam, &catalog, closely, notices) {
+            Err(error @ StoreError::IndexRefused { .. }) if closely => {
+                notices.push(error.to_string());
+                is_refused = true;
+                None
+            }
+            opened => opened?,
+        }
     } else {
         None
     };
@@ -132,29 +271,72 @@ pub(crate) fn attach_index(
         });
     }
     let witnessed = witness(opened.as_ref().map(|(_, applied)| *applied), last_owner);
-    Ok(match opened {
-        Some((index, applied)) if in_step => {
-            let tail = replay(log, &*index, Some(applied))?;
-            settle_tail(log, tail, witnessed, &log_dir)?;
-            let has_changed = applied.base != base || applied.commit != log.place().commit;
-            Attached { index, has_changed }
-        }
-        opened => {
-            if let Some((index, _)) = opened {
-                notices.push("the index does not match the commit log; rebuilding it".to_owned());
-                drop(index);
+    if let Some((index, applied)) = opened {
+        if in_step {
+            match replay(log, &*index, Some(applied)) {
+                Ok(tail) => {
+                    settle_tail(log, tail, witnessed, &log_dir)?;
+                    let has_changed = applied.base != base || applied.commit != log.place().commit;
+                    return Ok(Attached {
+                        index,
+                        in_place: true,
+                        has_changed,
+                    });
+                }
+                Err(error) if is_of_index(&error) => notices.push(error.to_string()),
+                Err(error) => return Err(error),
             }
-            *log = Log::open(&seam.disk, &log_dir, base)?;
-            Attached {
-                index: rebuild(seam, &log_dir, &catalog, log, witnessed)?,
-                has_changed: true,
-            }
+            is_refused = true;
+        } else {
+            notices.push("the index does not match the commit log; rebuilding it".to_owned());
         }
+    }
+    *log = Log::open(&seam.disk, &log_dir, base)?;
+    verify(seam, &log_dir, log, witnessed)?;
+    let rebuilt = match is_refused {
+        true => None,
+        false => match rebuild(seam, &log_dir, &catalog, base) {
+            Ok(index) => Some(index),
+            Err(error) if is_of_index(&error) => {
+                notices.push(error.to_string());
+                // Half an index is of no use, and takes room.
+                let _ = seam.disk.remove_dir(&catalog);
+                None
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    let in_place = rebuilt.is_some();
+    let index = match rebuilt {
+        Some(index) => index,
+        None => {
+            notices.push("until the next start the index is kept in memory".to_owned());
+            let index = memory::open(&catalog, &seam.disk)?;
+            build(seam, &log_dir, base, &*index)?;
+            index
+        }
+    };
+    Ok(Attached {
+        index,
+        in_place,
+        has_changed: true,
     })
 }
 
 /// Finds the newest base (0 for none) and removes what a rewriting that was cut short left behind.
 fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
+    let base = existing_base(seam, log_dir)?;
+    let others = other_logs(seam, log_dir, base)?;
+    if !others.is_empty() && base != CommitNumber(0) {
+        // They go once what takes their place has been read.
+        base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?;
+    }
+    remove_files(seam, others)?;
+    Ok(base)
+}
+
+/// The newest base (0 for none), whose file of frames is there.
+fn existing_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
     let base = newest_base(seam, log_dir)?;
     let missing = |name: String, commit| {
         Err(StoreError::CorruptLog {
@@ -170,12 +352,6 @@ fn find_base(seam: &Seam, log_dir: &Path) -> Result<CommitNumber, StoreError> {
             _ => missing(frames_name(base), base.next()),
         };
     }
-    let others = other_logs(seam, log_dir, base)?;
-    if !others.is_empty() && base != CommitNumber(0) {
-        // They go once what takes their place has been read.
-        base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?;
-    }
-    remove_files(seam, others)?;
     Ok(base)
 }
 
@@ -236,6 +412,9 @@ fn remove_files(seam: &Seam, paths: Vec<PathBuf>) -> Result<(), StoreError> {
 pub(crate) type Opened = (Box<dyn Index>, Applied);
 
 /// Opens the index; `None` where it has to be rebuilt. `closely` compares it with its own digest.
+///
+/// # Errors
+/// `IndexRefused` where nothing is wrong with it.
 pub(crate) fn open_index(
     seam: &Seam,
     catalog: &Path,
@@ -254,6 +433,7 @@ pub(crate) fn open_index(
             notices.push("the index is damaged; rebuilding it from the commit log".to_owned());
             Ok(None)
         }
+        Err(error @ StoreError::IndexRefused { .. }) => Err(error),
         Err(error) => {
             notices.push(format!("{error}; rebuilding it from the commit log"));
             Ok(None)
@@ -317,19 +497,29 @@ fn settle_tail(
     witnessed: CommitNumber,
     log_dir: &Path,
 ) -> Result<(), StoreError> {
-    let place = log.place();
-    if witnessed > place.commit {
-        return Err(StoreError::CorruptLog {
-            path: log_dir.join(frames_name(log.base())),
-            offset: place.end_offset,
-            commit: place.commit.next(),
-            reason: "although it had been acknowledged",
-        });
-    }
+    expect_acknowledged(log, witnessed, log_dir)?;
     if tail == Tail::Clean {
         return Ok(());
     }
     log.cut_tail()
+}
+
+/// Refuses a log that ends before a commit that somebody knows of.
+fn expect_acknowledged(
+    log: &Log,
+    witnessed: CommitNumber,
+    log_dir: &Path,
+) -> Result<(), StoreError> {
+    let place = log.place();
+    if witnessed <= place.commit {
+        return Ok(());
+    }
+    Err(StoreError::CorruptLog {
+        path: log_dir.join(frames_name(log.base())),
+        offset: place.end_offset,
+        commit: place.commit.next(),
+        reason: "although it had been acknowledged",
+    })
 }
 
 /// Applies every frame from where the log stands to its end.
@@ -414,35 +604,65 @@ pub(crate) fn load_base(
     Ok(())
 }
 
-/// Builds a new index from base and log.
+/// Reads the whole log before anything is built on it.
+fn verify(
+    seam: &Seam,
+    log_dir: &Path,
+    log: &mut Log,
+    witnessed: CommitNumber,
+) -> Result<(), StoreError> {
+    let tail = log.read_on(&mut |_, _| Ok(()))?;
+    settle_tail(log, tail, witnessed, log_dir)?;
+    if log.base() != CommitNumber(0) {
+        base::read(&*seam.disk, log_dir, log.base(), &mut |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Builds a new index in its folder.
 fn rebuild(
     seam: &Seam,
     log_dir: &Path,
     catalog: &Path,
-    log: &mut Log,
-    witnessed: CommitNumber,
+    base: CommitNumber,
 ) -> Result<Box<dyn Index>, StoreError> {
-    // The whole log is verified before anything is built on it.
-    let tail = log.read_on(&mut |_, _| Ok(()))?;
-    settle_tail(log, tail, witnessed, log_dir)?;
-    let base = log.base();
-    if base != CommitNumber(0) {
-        base::read(&*seam.disk, log_dir, base, &mut |_| Ok(()))?;
-    }
     if exists(&*seam.disk, catalog)? {
         seam.disk
             .remove_dir(catalog)
             .map_err(io_error("remove", catalog))?;
     }
-    let mut log = Log::open(&seam.disk, log_dir, base)?;
-    let begin = log.place();
     let index = (seam.index)(catalog, &seam.disk)?;
-    if base != CommitNumber(0) {
-        load_base(seam, log_dir, base, begin, &*index)?;
-    }
-    replay(&mut log, &*index, None)?;
+    build(seam, log_dir, base, &*index)?;
     index.checkpoint()?;
     Ok(index)
+}
+
+/// Fills an empty index from base and log.
+fn build(
+    seam: &Seam,
+    log_dir: &Path,
+    base: CommitNumber,
+    index: &dyn Index,
+) -> Result<(), StoreError> {
+    let mut log = Log::open_to_read(&seam.disk, log_dir, base)?;
+    if base != CommitNumber(0) {
+        load_base(seam, log_dir, base, log.place(), index)?;
+    }
+    replay(&mut log, index, None).map(drop)
+}
+
+/// Whether an error says that the folder does not take what has to be written into it.
+pub(crate) fn is_refused(error: &StoreError) -> bool {
+    match error {
+        StoreError::IndexRefused { .. } => true,
+        StoreError::Io { source, .. } => is_refusal(source.kind()),
+        _ => false,
+    }
+}
+
+/// Whether an error is about the index alone, which can do without its folder, or about room.
+pub(crate) fn is_of_index(error: &StoreError) -> bool {
+    matches!(error, StoreError::Index { .. }) || is_refused(error)
 }
 
 /// Whether a record says that there is a file for that segment. The number alone does not: it may have been given

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::base;
 use super::error::StoreError;
 use super::log::{Log, Place};
+use super::reserve::is_full;
 use super::{Store, Writer, recovery};
 use crate::ids::CommitNumber;
 
@@ -18,10 +19,10 @@ const REWRITE_FACTOR: u64 = 2;
 impl Store {
     /// Replaces the log by a base of the live records once it has outgrown them.
     pub(super) fn rewrite_log_if_grown(&self, writer: &mut Writer) {
-        self.rewrite_log_if_over(writer, REWRITE_MIN_BYTES);
+        self.rewrite_log_if_over(writer, REWRITE_MIN_BYTES, false);
     }
 
-    fn rewrite_log_if_over(&self, writer: &mut Writer, minimum_bytes: u64) {
+    fn rewrite_log_if_over(&self, writer: &mut Writer, minimum_bytes: u64, frees_room: bool) {
         let log_bytes = writer.log.place().end_offset;
         if log_bytes < minimum_bytes || !self.overlay().pending.is_empty() {
             return;
@@ -32,7 +33,7 @@ impl Store {
             Err(error) => return self.note(format!("the commit log was not rewritten: {error}")),
         };
         if log_bytes >= REWRITE_FACTOR * live {
-            self.rewrite_log(writer);
+            self.rewrite_log(writer, frees_room);
         }
     }
 
@@ -40,13 +41,18 @@ impl Store {
     ///
     /// Until the base has its name the old log counts, and a failure only leaves files that the next
     /// open removes. From then on the new log counts, and is gone on with before anything is written.
-    pub(super) fn rewrite_log(&self, writer: &mut Writer) {
+    pub(super) fn rewrite_log(&self, writer: &mut Writer, frees_room: bool) {
         let place = writer.log.place();
         if place.commit == writer.log.base() {
             return;
         }
         writer.wounds.new_log = Some(place.commit);
-        let written = self.write_base(&self.dir.join("log"), place);
+        let written = match self.write_base(&self.dir.join("log"), place) {
+            Err(error) if frees_room && is_full(&error) && self.give_up_reserve() => {
+                self.write_base(&self.dir.join("log"), place)
+            }
+            written => written,
+        };
         match written.and_then(|()| self.change_log(writer, place.commit)) {
             Ok(()) => writer.wounds.new_log = None,
             Err(error) => {
@@ -95,10 +101,11 @@ impl Store {
         recovery::remove_other_logs(&self.seam, &dir, base)
     }
 
-    /// Makes the log as short as it can be, where that is worth it.
+    /// Makes the log as short as it can be, where that is worth it; on a full disk with the reserve.
     pub fn compact(&self) -> Result<(), StoreError> {
         self.settle()?;
-        self.rewrite_log_if_over(&mut self.lock_writer(), COMPACT_MIN_BYTES);
+        self.rewrite_log_if_over(&mut self.lock_writer(), COMPACT_MIN_BYTES, true);
+        self.make_reserve();
         Ok(())
     }
 }

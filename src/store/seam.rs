@@ -24,6 +24,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
     /// Opens for reading and writing; with `create` an absent file is made.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens for reading only.
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
@@ -41,8 +43,13 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn set_size(&self, size_bytes: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
-    /// Takes the lock on this file, which goes with the file or its process; false where another has it.
+    /// Takes the lock on this file, which goes with the file or its process; false where another has it. A lock that is
+    /// shared so far becomes exclusive; where it cannot, it is lost.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Takes a lock that others may share; false where another has an exclusive one. An exclusive lock becomes shared.
+    fn try_lock_shared(&self) -> io::Result<bool>;
+    /// Gives the lock back.
+    fn unlock(&self) -> io::Result<()>;
 }
 
 /// Makes the object store for a folder of data files.
@@ -95,6 +102,11 @@ impl Disk for RealDisk {
             .truncate(false)
             .open(path)?;
         Ok(Box::new(RealFile(file)))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        refuse_link(path)?;
+        Ok(Box::new(RealFile(File::open(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -162,17 +174,29 @@ impl DiskFile for RealFile {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match self.0.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        locked(self.0.try_lock())
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        locked(self.0.try_lock_shared())
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.0.unlock()
+    }
+}
+
+fn locked(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
 /// The first bytes of a file, up to `limit`.
 pub(crate) fn read_start(disk: &dyn Disk, path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
-    let file = disk.open(path, false).map_err(io_error("open", path))?;
+    let file = disk.open_to_read(path).map_err(io_error("open", path))?;
     let size_bytes = file.size().map_err(io_error("read", path))?;
     let mut bytes = vec![0; size_bytes.min(limit) as usize];
     let read = file

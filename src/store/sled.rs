@@ -21,12 +21,15 @@ use super::codec;
 use super::error::{StoreError, io_error};
 use super::index::{Applied, Change, Digest, Index, Order, Visit};
 use super::keys::KeyRange;
+use super::lock::is_refusal;
 use super::seam::Disk;
 
 const VALUE_MAX: usize = 3500;
 const CACHE_BYTES: u64 = 64 << 20;
 const REOPEN_TRIES: u32 = 100;
 const REOPEN_PAUSE: Duration = Duration::from_millis(2);
+/// In the engine's words: another process has the folder, or this one still has.
+const IS_OPEN: &str = "acquire lock";
 const APPLIED_KEY: &[u8] = b"applied";
 /// First byte of the stub that stands for a value cut into chunks.
 const STUB_MAGIC: u8 = 0x0F;
@@ -47,8 +50,8 @@ pub fn open(dir: &Path, disk: &Arc<dyn Disk>) -> Result<Box<dyn Index>, StoreErr
     let mut tries = 0..REOPEN_TRIES;
     loop {
         match open_once(dir, disk) {
-            Err(StoreError::Index { reason, .. })
-                if reason.contains("acquire lock") && tries.next().is_some() =>
+            Err(StoreError::IndexRefused { reason })
+                if reason.contains(IS_OPEN) && tries.next().is_some() =>
             {
                 std::thread::sleep(REOPEN_PAUSE);
             }
@@ -110,6 +113,13 @@ fn guarded<T>(
 }
 
 fn failure(action: &'static str, error: &sled::Error) -> StoreError {
+    if let sled::Error::Io(error) = error
+        && (is_refusal(error.kind()) || error.to_string().contains(IS_OPEN))
+    {
+        return StoreError::IndexRefused {
+            reason: error.to_string(),
+        };
+    }
     let reason = match error {
         sled::Error::Corruption { .. } => "it is damaged".to_owned(),
         sled::Error::Io(error) => error.to_string(),
@@ -288,7 +298,7 @@ impl Index for SledIndex {
         })?;
         match open(&dir, &disk) {
             // Where the folder stays held, only the snapshot is missed.
-            Err(StoreError::Index { reason, .. }) if reason.contains("acquire lock") => Ok(()),
+            Err(StoreError::IndexRefused { reason }) if reason.contains(IS_OPEN) => Ok(()),
             opened => opened.map(drop),
         }
     }

@@ -83,7 +83,7 @@ fn count_notes(store: &Store) -> u64 {
 /// A warehouse with `count` notes, closed in order.
 fn warehouse_with_notes(dir: &Path, count: u64) {
     let warehouse = open(dir).expect("open");
-    write_notes(warehouse.store().expect("store"), 0..count);
+    write_notes(warehouse.to_write().expect("store"), 0..count);
     warehouse.close().expect("close");
 }
 
@@ -126,7 +126,7 @@ fn commits_are_read_back_and_survive_a_close() {
     on_both_indexes(|index| {
         let dir = TempDir::new().expect("folder");
         let warehouse = open_with(dir.path(), seam(index)).expect("open");
-        let store = warehouse.store().expect("store");
+        let store = warehouse.to_write().expect("store");
         write_notes(store, 0..10);
         let mut batch = store.begin();
         batch.remove(&key(9));
@@ -139,7 +139,7 @@ fn commits_are_read_back_and_survive_a_close() {
         warehouse.close().expect("close");
 
         let warehouse = open_with(dir.path(), seam(index)).expect("open again");
-        let store = warehouse.store().expect("store");
+        let store = warehouse.to_write().expect("store");
         assert_eq!(count_notes(store), 9);
         assert_eq!(store.get(&key(3)).expect("read"), Some(note("changed")));
         assert_eq!(
@@ -159,7 +159,7 @@ fn scans_go_in_key_order_both_ways_and_stop_when_told() {
     on_both_indexes(|index| {
         let dir = TempDir::new().expect("folder");
         let warehouse = open_with(dir.path(), seam(index)).expect("open");
-        let store = warehouse.store().expect("store");
+        let store = warehouse.to_write().expect("store");
         let table = TableId([7; 16]);
         let mut batch = store.begin();
         for number in [300, 2, 1, 40] {
@@ -197,7 +197,7 @@ fn scans_go_in_key_order_both_ways_and_stop_when_told() {
 fn a_batch_that_was_planned_against_something_else_conflicts() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     write_notes(store, 0..1);
     let mut late = store.begin();
     late.expect_unchanged(key(0)).expect("read");
@@ -223,7 +223,7 @@ fn an_index_that_is_deleted_is_rebuilt() {
     warehouse_with_notes(dir.path(), 50);
     std::fs::remove_dir_all(dir.path().join("catalog")).expect("remove");
     let warehouse = open(dir.path()).expect("open");
-    assert_eq!(count_notes(warehouse.store().expect("store")), 50);
+    assert_eq!(count_notes(warehouse.to_write().expect("store")), 50);
 }
 
 #[test]
@@ -234,14 +234,17 @@ fn an_older_index_is_brought_up_and_an_older_log_is_refused() {
     copy_dir(&catalog, &dir.path().join("older"));
     std::fs::copy(log_file(dir.path()), &log).expect("copy");
     let warehouse = open(dir.path()).expect("open");
-    write_notes(warehouse.store().expect("store"), 10..30);
+    write_notes(warehouse.to_write().expect("store"), 10..30);
     warehouse.close().expect("close");
     copy_dir(&catalog, &dir.path().join("newer"));
 
     std::fs::remove_dir_all(&catalog).expect("remove");
     std::fs::rename(dir.path().join("older"), &catalog).expect("rename");
     let warehouse = open(dir.path()).expect("open");
-    assert_eq!(count_notes(warehouse.store().expect("an older index")), 30);
+    assert_eq!(
+        count_notes(warehouse.to_write().expect("an older index")),
+        30
+    );
     warehouse.close().expect("close");
 
     // The log of before, in order, with the index of after: acknowledged commits are missing.
@@ -276,21 +279,21 @@ fn copy_dir(from: &Path, to: &Path) {
 fn what_was_synced_survives_a_kill_and_what_was_not_is_wholly_absent() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     write_notes(store, 0..20);
     let mut batch = store.begin();
     batch.put(&key(20), &note("never synced"));
     store.commit(batch, info()).expect("commit");
     abandon(warehouse);
     let warehouse = open(dir.path()).expect("open");
-    assert_eq!(count_notes(warehouse.store().expect("store")), 20);
+    assert_eq!(count_notes(warehouse.to_write().expect("store")), 20);
 }
 
 #[test]
 fn a_torn_tail_is_cut_at_any_byte() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     write_notes(store, 0..5);
     let log = log_file(dir.path());
     let before = log_end(&log);
@@ -311,7 +314,7 @@ fn a_torn_tail_is_cut_at_any_byte() {
         torn[cut..].fill(0);
         std::fs::write(&log, &torn).expect("writable");
         let warehouse = open(dir.path()).expect("open");
-        let store = warehouse.store().expect("a torn tail is cut");
+        let store = warehouse.to_write().expect("a torn tail is cut");
         assert_eq!(count_notes(store), 5, "cut at {cut}");
         assert_eq!(log_end(&log), before, "cut at {cut}");
         abandon(warehouse);
@@ -319,7 +322,7 @@ fn a_torn_tail_is_cut_at_any_byte() {
     std::fs::write(&log, &frame_and_index).expect("writable");
     let warehouse = open(dir.path()).expect("open");
     assert_eq!(
-        count_notes(warehouse.store().expect("store")),
+        count_notes(warehouse.to_write().expect("store")),
         6,
         "the whole frame counts"
     );
@@ -361,7 +364,7 @@ fn any_flipped_bit_of_the_log_is_harmless_or_named() {
         // Without the index everything depends on the log.
         std::fs::remove_dir_all(dir.path().join("catalog")).expect("remove");
         let warehouse = open(dir.path()).expect("open");
-        match warehouse.store() {
+        match warehouse.to_write() {
             Ok(store) => assert_eq!(count_notes(store), 8, "byte {byte}"),
             Err(error) => {
                 assert!(
@@ -375,7 +378,7 @@ fn any_flipped_bit_of_the_log_is_harmless_or_named() {
         std::fs::write(&log, &sound).expect("writable");
         let warehouse = open(dir.path()).expect("open");
         assert_eq!(
-            count_notes(warehouse.store().expect("the sound log opens")),
+            count_notes(warehouse.to_write().expect("the sound log opens")),
             8
         );
         warehouse.close().expect("close");
@@ -466,12 +469,12 @@ fn a_creation_that_was_cut_short_is_finished() {
 fn the_log_is_rewritten_and_goes_on() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     write_notes(store, 0..20);
     {
         let mut writer = store.lock_writer();
         store.apply(&mut writer).expect("applied");
-        store.rewrite_log(&mut writer);
+        store.rewrite_log(&mut writer, false);
     }
     assert_eq!(store.take_notices(), Vec::<String>::new());
     assert!(log_file(dir.path()).ends_with("frames-0000000000000020"));
@@ -483,7 +486,7 @@ fn the_log_is_rewritten_and_goes_on() {
         }
         let warehouse = open(dir.path()).expect("open");
         assert_eq!(
-            count_notes(warehouse.store().expect("store")),
+            count_notes(warehouse.to_write().expect("store")),
             25,
             "rebuilt: {rebuilt}"
         );
@@ -497,13 +500,13 @@ fn the_log_is_rewritten_and_goes_on() {
         std::fs::remove_dir_all(dir.path().join("catalog")).expect("remove");
         let warehouse = open(dir.path()).expect("open");
         assert!(
-            matches!(warehouse.store(), Err(StoreError::CorruptLog { .. })),
+            matches!(warehouse.to_write(), Err(StoreError::CorruptLog { .. })),
             "byte {byte}"
         );
         drop(warehouse);
         flip_bit(&base, byte);
         let warehouse = open(dir.path()).expect("open");
-        assert_eq!(count_notes(warehouse.store().expect("mended")), 25);
+        assert_eq!(count_notes(warehouse.to_write().expect("mended")), 25);
     }
 }
 
@@ -511,7 +514,7 @@ fn the_log_is_rewritten_and_goes_on() {
 fn a_log_that_outgrows_its_records_is_rewritten_by_itself() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     let large = "x".repeat(1 << 20);
     for _ in 0..40 {
         let mut batch = store.begin();
@@ -585,7 +588,7 @@ fn values(store: &Store, snapshot: &Snapshot) -> Vec<i64> {
 fn snapshots_share_segments_and_merge_small_ones() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     let mut snapshots = vec![Snapshot::default()];
     for number in 0..600 {
         let last = snapshots.last().expect("one").clone();
@@ -609,7 +612,7 @@ fn snapshots_share_segments_and_merge_small_ones() {
 fn a_snapshot_of_many_large_segments_stays_small() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     // One size class apart, so that nothing is merged.
     let mut snapshot = Snapshot::default();
     let wide = "x".repeat(5000);
@@ -651,7 +654,7 @@ fn a_snapshot_of_many_large_segments_stays_small() {
 fn large_segments_are_files_and_a_batch_that_is_dropped_leaves_none() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     let files = || {
         std::fs::read_dir(dir.path().join("data"))
             .expect("data/")
@@ -683,7 +686,7 @@ fn large_segments_are_files_and_a_batch_that_is_dropped_leaves_none() {
 fn orphans_of_a_killed_process_are_removed() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     append(store, Snapshot::default(), rows(0..50_000, "kept"));
     abandon(warehouse);
     std::fs::write(
@@ -693,7 +696,7 @@ fn orphans_of_a_killed_process_are_removed() {
     .expect("writable");
     std::fs::write(dir.path().join("data/00000000000000fe.parquet#1"), "staged").expect("writable");
     let warehouse = open(dir.path()).expect("open");
-    warehouse.store().expect("store");
+    warehouse.to_write().expect("store");
     let names: Vec<_> = std::fs::read_dir(dir.path().join("data"))
         .expect("data/")
         .collect();
@@ -704,7 +707,7 @@ fn orphans_of_a_killed_process_are_removed() {
 fn doomed_segments_go_after_their_commit_and_again_after_a_crash() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     let first = append(store, Snapshot::default(), rows(0..50_000, "first")).tail[0].id;
     let second = append(store, Snapshot::default(), rows(0..50_000, "second")).tail[0].id;
     let files = || {
@@ -732,7 +735,7 @@ fn doomed_segments_go_after_their_commit_and_again_after_a_crash() {
     abandon(warehouse);
     assert_eq!(files(), 1);
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     assert_eq!(files(), 0);
     store.sync().expect("sync");
     assert!(
@@ -747,7 +750,7 @@ fn doomed_segments_go_after_their_commit_and_again_after_a_crash() {
 fn a_damaged_data_file_is_named_and_never_read() {
     let dir = TempDir::new().expect("folder");
     let warehouse = open(dir.path()).expect("open");
-    let store = warehouse.store().expect("store");
+    let store = warehouse.to_write().expect("store");
     let snapshot = append(store, Snapshot::default(), rows(0..50_000, "a row"));
     let id = snapshot.tail[0].id;
     let record: SegmentRecord = store.require(&Key::Segment(id)).expect("record");
@@ -790,21 +793,132 @@ fn a_damaged_data_file_is_named_and_never_read() {
     );
 }
 
+fn open_for(dir: &Path, timeout: Duration) -> (Warehouse, Arc<std::sync::Mutex<Vec<String>>>) {
+    let told: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let sink = Arc::clone(&told);
+    let warehouse = Warehouse::open(dir, timeout, Seam::real()).expect("open");
+    let tell = move |text: &str| sink.lock().expect("no panic").push(text.to_owned());
+    (warehouse.telling(tell), told)
+}
+
 #[test]
-fn a_second_owner_waits_and_is_told_who_holds_the_warehouse() {
+fn an_owner_keeps_others_out_and_is_named() {
     let dir = TempDir::new().expect("folder");
     let first = open(dir.path()).expect("open");
-    let error = open(dir.path()).map(drop).expect_err("it is held");
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("process {}", std::process::id())),
-        "{error}"
-    );
-    let path = dir.path().to_path_buf();
-    let waiting = std::thread::spawn(move || {
-        Warehouse::open(&path, Duration::from_secs(20), Seam::real()).map(drop)
-    });
+    write_notes(first.to_write().expect("it owns it"), 0..5);
+    let named = format!("process {} on ", std::process::id());
+    for changes in [false, true] {
+        let other = open(dir.path()).expect("nothing is needed yet");
+        let refused = match changes {
+            true => other.to_write().map(drop),
+            false => other.to_read().map(drop),
+        };
+        let error = refused.expect_err("it is held").to_string();
+        assert!(
+            error.contains(&named) && error.contains(" since "),
+            "{error}"
+        );
+    }
+    let (waiting, told) = open_for(dir.path(), Duration::from_secs(20));
+    let waits = std::thread::spawn(move || count_notes(waiting.to_read().expect("its turn came")));
+    while told.lock().expect("no panic").is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     first.close().expect("close");
-    waiting.join().expect("no panic").expect("its turn came");
+    assert_eq!(waits.join().expect("no panic"), 5);
+    let told = told.lock().expect("no panic").concat();
+    assert!(told.contains(&named), "{told}");
+}
+
+#[test]
+fn many_read_at_once_and_the_first_of_them_opens_the_index_in_place() {
+    let dir = TempDir::new().expect("folder");
+    warehouse_with_notes(dir.path(), 20);
+    let readers: Vec<Warehouse> = (0..4).map(|_| open(dir.path()).expect("open")).collect();
+    let lock = std::fs::read(dir.path().join("LOCK")).expect("readable");
+    for reader in &readers {
+        assert_eq!(count_notes(reader.to_read().expect("it is only read")), 20);
+        assert!(!reader.is_owned());
+    }
+    let in_place = |reader: &&Warehouse| {
+        let store = reader.opened().expect("open");
+        store.in_place.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    assert_eq!(readers.iter().filter(in_place).count(), 1);
+    let owner = open(dir.path()).expect("open");
+    assert!(matches!(owner.to_write(), Err(StoreError::Locked { .. })));
+    assert_eq!(
+        std::fs::read(dir.path().join("LOCK")).expect("readable"),
+        lock
+    );
+    drop(readers);
+    write_notes(owner.to_write().expect("they have gone"), 20..30);
+    owner.close().expect("close");
+    let again = open(dir.path()).expect("open");
+    assert_eq!(count_notes(again.to_read().expect("store")), 30);
+}
+
+#[test]
+fn one_that_has_read_takes_in_what_another_wrote_before_it_writes_itself() {
+    // Whether the first one has the index in place, or one of its own.
+    for is_first in [true, false] {
+        let dir = TempDir::new().expect("folder");
+        warehouse_with_notes(dir.path(), 10);
+        let other = open(dir.path()).expect("open");
+        if !is_first {
+            other.to_read().expect("store");
+        }
+        let reader = open(dir.path()).expect("open");
+        assert_eq!(count_notes(reader.to_read().expect("store")), 10);
+        // Both want to write: the first that cannot gives way.
+        let second = open(dir.path()).expect("open");
+        assert_eq!(count_notes(second.to_read().expect("store")), 10);
+        drop(other);
+        let refused = reader.to_write().map(drop);
+        assert!(
+            matches!(refused, Err(StoreError::Locked { .. })),
+            "{refused:?}"
+        );
+        write_notes(second.to_write().expect("alone by now"), 10..20);
+        assert!(matches!(reader.to_read(), Err(StoreError::Locked { .. })));
+        second.close().expect("close");
+        assert_eq!(count_notes(reader.to_read().expect("looked at anew")), 20);
+        write_notes(reader.to_write().expect("nobody else"), 20..25);
+        assert_eq!(count_notes(reader.store().expect("store")), 25);
+        reader.close().expect("close");
+        let last = open(dir.path()).expect("open");
+        assert_eq!(count_notes(last.to_read().expect("store")), 25);
+    }
+}
+
+#[test]
+fn a_reader_goes_on_in_place_as_the_owner_where_nobody_wrote_meanwhile() {
+    let dir = TempDir::new().expect("folder");
+    warehouse_with_notes(dir.path(), 10);
+    let warehouse = open(dir.path()).expect("open");
+    let index = |warehouse: &Warehouse| {
+        let store = warehouse.store().expect("store");
+        Arc::as_ptr(&store.index().expect("an index"))
+    };
+    warehouse.to_read().expect("store");
+    let before = index(&warehouse);
+    write_notes(warehouse.to_write().expect("alone"), 10..12);
+    assert_eq!(index(&warehouse), before, "nothing was opened anew");
+    warehouse.close().expect("close");
+}
+
+#[test]
+fn what_was_not_closed_is_put_in_order_by_the_first_reader_who_can() {
+    let dir = TempDir::new().expect("folder");
+    warehouse_with_notes(dir.path(), 10);
+    let killed = open(dir.path()).expect("open");
+    write_notes(killed.to_write().expect("store"), 10..15);
+    drop(killed);
+    let reader = open(dir.path()).expect("open");
+    assert_eq!(count_notes(reader.to_read().expect("store")), 15);
+    let lock = std::fs::read_to_string(dir.path().join("LOCK")).expect("readable");
+    assert!(lock.starts_with("closed at commit "), "{lock}");
+    let second = open(dir.path()).expect("open");
+    assert_eq!(count_notes(second.to_read().expect("both read")), 15);
+    assert!(reader.to_write().is_err());
 }

@@ -80,12 +80,12 @@ impl Store {
         readers.epoch += 1;
     }
 
-    /// Removes the files that were given up and that nobody reads.
-    pub fn remove_unread(&self) -> Result<(), StoreError> {
+    /// Removes the files that were given up and that nobody reads; whether there were any.
+    pub fn remove_unread(&self) -> Result<bool, StoreError> {
         let unread: Vec<SegmentId> = {
             let mut readers = self.readers();
             if readers.waiting.is_empty() {
-                return Ok(());
+                return Ok(false);
             }
             let oldest = readers.active.keys().next().copied().unwrap_or(u64::MAX);
             let waiting = std::mem::take(&mut readers.waiting);
@@ -95,8 +95,8 @@ impl Store {
             unread.into_iter().map(|(_, id)| id).collect()
         };
         match unread.is_empty() {
-            true => Ok(()),
-            false => self.delete_files(&unread),
+            true => Ok(false),
+            false => self.delete_files(&unread).map(|()| true),
         }
     }
 

@@ -3,12 +3,14 @@
 //! A statement that touches no table costs the lock and one small file, whatever the warehouse holds.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::error::{StoreError, io_error};
-use super::lock::{LastOwner, WarehouseLock};
+use super::lock::{Held, LastOwner, Waiting, WarehouseLock};
 use super::log::Log;
+use super::reserve::RESERVE;
 use super::seam::{Disk, Seam, exists, read_start, replace_file};
 use super::{Store, recovery};
 use crate::ids::CommitNumber;
@@ -21,41 +23,58 @@ const FORMAT_WORDS: &str = "odpsh warehouse format ";
 /// A log that has frames has some in its first bytes.
 const NEW_LOG_BYTES: u64 = 4096;
 /// What a creation that was cut short may have left.
-const OWN_ENTRIES: [&str; 5] = ["FORMAT.tmp", "LOCK", "catalog", "data", "log"];
+const OWN_ENTRIES: [&str; 6] = ["FORMAT.tmp", "LOCK", RESERVE, "catalog", "data", "log"];
 
-/// An owned warehouse.
+/// A warehouse, which this process reads or owns; see [`super::lock`].
 pub struct Warehouse {
     dir: PathBuf,
     seam: Arc<Seam>,
-    lock: WarehouseLock,
+    waiting: Waiting,
+    /// LOCK, once something needed it. It is held while the store is being opened or changes hands.
+    lock: Mutex<Option<WarehouseLock>>,
     store: OnceLock<Arc<Store>>,
-    /// Held while it is being opened.
-    opening: Mutex<()>,
+    is_owned: AtomicBool,
+    /// Others may have changed it since it was last looked at.
+    is_unlocked: AtomicBool,
 }
 
 impl Warehouse {
-    /// Opens the warehouse in `dir`, creating it on first use, and waits up to `timeout` for its owner.
+    /// Opens the warehouse in `dir`, creating it on first use. Nothing in it is looked at before a statement needs it;
+    /// then whoever owns it is waited for, up to `timeout`.
     ///
     /// # Errors
-    /// `UnknownFormat` and `NotAWarehouse` before anything is touched; `Locked` after `timeout`.
+    /// `UnknownFormat` and `NotAWarehouse` before anything is touched; `Locked` where another process creates it.
     pub fn open(dir: &Path, timeout: Duration, seam: Seam) -> Result<Self, StoreError> {
         let disk = Arc::clone(&seam.disk);
         make_folder(&*disk, dir)?;
         let dir = disk.absolute(dir).map_err(io_error("open", dir))?;
+        let waiting = Waiting {
+            timeout,
+            tell: Arc::new(|_| {}),
+        };
         if !check_format(&seam, &dir)? {
             check_unused(&seam, &dir)?;
-        }
-        let lock = WarehouseLock::acquire(&*disk, &dir.join("LOCK"), timeout)?;
-        if !check_format(&seam, &dir)? {
-            create(&seam, &dir)?;
+            let mut lock = WarehouseLock::open(&*disk, &dir.join("LOCK"))?;
+            lock.own(&waiting)?;
+            if !check_format(&seam, &dir)? {
+                create(&seam, &dir)?;
+            }
         }
         Ok(Self {
             dir,
             seam: Arc::new(seam),
-            lock,
+            waiting,
+            lock: Mutex::default(),
             store: OnceLock::new(),
-            opening: Mutex::default(),
+            is_owned: AtomicBool::new(false),
+            is_unlocked: AtomicBool::new(false),
         })
+    }
+
+    /// Tells `tell` for whom it is waiting.
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.waiting.tell = Arc::new(tell);
+        self
     }
 
     /// The folder.
@@ -63,17 +82,77 @@ impl Warehouse {
         &self.dir
     }
 
-    /// The store inside: verified and recovered when this is first called.
+    /// The store inside: opened to be read when this is first called.
     pub fn store(&self) -> Result<&Arc<Store>, StoreError> {
-        if let Some(store) = self.store.get() {
+        match self.store.get() {
+            Some(store) => Ok(store),
+            None => self.to_read(),
+        }
+    }
+
+    /// The store, for a statement that begins and changes nothing.
+    ///
+    /// # Errors
+    /// `Locked` where another process owns the warehouse; what keeps it from being opened.
+    pub fn to_read(&self) -> Result<&Arc<Store>, StoreError> {
+        if let Some(store) = self.store.get()
+            && !self.is_unlocked.load(Ordering::Relaxed)
+        {
             return Ok(store);
         }
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = self.store.get() {
+        let mut held = self.lock_file();
+        let lock = self.opened_lock(&mut held)?;
+        match self.store.get() {
+            Some(store) => {
+                let is_locked = lock.held() != Held::Nothing || lock.share(&self.waiting)?;
+                store.refresh(lock.last_owner()?, is_locked)?;
+                self.set_locked(store, is_locked);
+                Ok(store)
+            }
+            None => {
+                let opened = self.open_to_read(lock);
+                if opened.is_err() {
+                    lock.release();
+                }
+                let store = opened?;
+                Ok(self.store.get_or_init(|| Arc::new(store)))
+            }
+        }
+    }
+
+    /// The store, for a statement that begins and may change something: from here on this process owns the warehouse.
+    ///
+    /// # Errors
+    /// `ReadOnly`; `Locked` where others read it or another owns it; what keeps it from being opened.
+    pub fn to_write(&self) -> Result<&Arc<Store>, StoreError> {
+        if let Some(store) = self.store.get()
+            && self.is_owned()
+        {
             return Ok(store);
         }
-        let store = recovery::open(&self.dir, Arc::clone(&self.seam), &self.lock)?;
-        Ok(self.store.get_or_init(|| Arc::new(store)))
+        let mut held = self.lock_file();
+        let lock = self.opened_lock(&mut held)?;
+        lock.retry(&*self.seam.disk);
+        let owned = lock.own(&self.waiting);
+        self.own(lock, owned.map(|()| true))?;
+        self.store()
+    }
+
+    /// The same, if nobody else is there and it can be changed at all.
+    pub fn try_to_write(&self) -> Result<bool, StoreError> {
+        if self.is_owned() {
+            return Ok(true);
+        }
+        let mut held = self.lock_file();
+        let lock = self.opened_lock(&mut held)?;
+        lock.retry(&*self.seam.disk);
+        let owned = lock.try_own();
+        self.own(lock, owned)
+    }
+
+    /// Whether this process may change it.
+    pub fn is_owned(&self) -> bool {
+        self.is_owned.load(Ordering::Relaxed)
     }
 
     /// The store, if it has been opened.
@@ -83,22 +162,153 @@ impl Warehouse {
 
     /// Makes everything durable and gives the warehouse back.
     pub fn close(self) -> Result<(), StoreError> {
-        match self.store.into_inner() {
-            Some(store) => {
-                store.sync()?;
-                // A scan that still holds the store keeps it from closing in order; the next open checks.
-                let closed = match Arc::try_unwrap(store) {
-                    Ok(store) => store.close()?,
-                    Err(_) => None,
-                };
-                self.lock
-                    .release(closed.map_or(LastOwner::Unknown, LastOwner::Closed))
-            }
+        let is_owned = self.is_owned();
+        let lock = self.lock.into_inner();
+        let lock = lock.unwrap_or_else(PoisonError::into_inner);
+        let (Some(store), Some(lock), true) = (self.store.into_inner(), lock, is_owned) else {
+            return Ok(());
+        };
+        store.sync()?;
+        // A scan that still holds the store keeps it from closing in order; the next owner checks.
+        let closed = match Arc::try_unwrap(store) {
+            Ok(store) => store.close()?,
+            Err(_) => None,
+        };
+        lock.mark_left(closed.map_or(LastOwner::Unknown, LastOwner::Closed))
+    }
+
+    fn lock_file(&self) -> MutexGuard<'_, Option<WarehouseLock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened_lock<'a>(
+        &self,
+        held: &'a mut Option<WarehouseLock>,
+    ) -> Result<&'a mut WarehouseLock, StoreError> {
+        match held {
+            Some(lock) => Ok(lock),
             None => {
-                let last = self.lock.last_owner();
-                self.lock.release(last)
+                let lock = WarehouseLock::open(&*self.seam.disk, &self.dir.join("LOCK"))?;
+                Ok(held.insert(lock))
             }
         }
+    }
+
+    fn set_locked(&self, store: &Store, is_locked: bool) {
+        self.is_unlocked.store(!is_locked, Ordering::Relaxed);
+        store.objects().set_unlocked(!is_locked);
+    }
+
+    /// Opens the store to read it: in place where this process is the first and may change the folder, which is brought
+    /// in order if need be; otherwise in memory.
+    fn open_to_read(&self, lock: &mut WarehouseLock) -> Result<Store, StoreError> {
+        let (dir, seam) = (&self.dir, &self.seam);
+        if lock.try_own()? {
+            let last = lock.last_owner()?;
+            let opened = match last {
+                LastOwner::Closed(commit) => recovery::open_as_closed(dir, seam, commit),
+                LastOwner::Unknown => Err(StoreError::Lost),
+            };
+            let store = match opened {
+                Ok(parts) => Some(Store::new(dir, Arc::clone(seam), parts)?),
+                Err(error) if recovery::is_refused(&error) => None,
+                Err(_) => self.put_in_order(lock, last)?,
+            };
+            if let Some(store) = store {
+                lock.downgrade();
+                self.set_locked(&store, lock.held() == Held::Shared);
+                return Ok(store);
+            }
+        }
+        let is_locked = lock.share(&self.waiting)?;
+        let parts = recovery::open_to_read(dir, seam, lock.last_owner()?, is_locked)?;
+        let store = Store::new(dir, Arc::clone(seam), parts)?;
+        self.set_locked(&store, is_locked);
+        Ok(store)
+    }
+
+    /// Opens as the owner what was not left in order, and leaves it in order; `None` where the folder does not take it.
+    fn put_in_order(
+        &self,
+        lock: &mut WarehouseLock,
+        last: LastOwner,
+    ) -> Result<Option<Store>, StoreError> {
+        let open = || {
+            lock.mark_held()?;
+            let marker = lock.marker();
+            let parts = recovery::open(&self.dir, &self.seam, last, marker.as_ref())?;
+            let store = Store::new(&self.dir, Arc::clone(&self.seam), parts)?;
+            store.begin_owned(marker);
+            Ok(store)
+        };
+        match open() {
+            Ok(store) => {
+                let left = store.give_back();
+                lock.mark_left(left.map_or(LastOwner::Unknown, LastOwner::Closed))?;
+                Ok(Some(store))
+            }
+            Err(error) => {
+                // What LOCK says stays as it was.
+                let _ = lock.mark_left(last);
+                match recovery::is_refused(&error) {
+                    true => Ok(None),
+                    false => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Makes this process the owner where it has the lock alone; where it has not, it goes on reading.
+    fn own(
+        &self,
+        lock: &mut WarehouseLock,
+        owned: Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let owned = match owned {
+            Ok(true) => self.begin_owning(lock).map(|()| true),
+            owned => owned,
+        };
+        if !matches!(owned, Ok(true))
+            && let Some(store) = self.store.get()
+        {
+            // Somebody may have been there in between: what is there by then is looked at with the next statement.
+            if lock.held() == Held::Exclusive {
+                lock.downgrade();
+            }
+            self.set_locked(store, false);
+        } else if owned.is_err() {
+            lock.release();
+        }
+        owned
+    }
+
+    fn begin_owning(&self, lock: &mut WarehouseLock) -> Result<(), StoreError> {
+        let last = lock.last_owner()?;
+        lock.mark_held()?;
+        let begun = self.begin_as_owner(lock, last);
+        match begun {
+            Ok(()) => self.is_owned.store(true, Ordering::Relaxed),
+            // What LOCK says stays as it was.
+            Err(_) => drop(lock.mark_left(last)),
+        }
+        begun
+    }
+
+    fn begin_as_owner(&self, lock: &WarehouseLock, last: LastOwner) -> Result<(), StoreError> {
+        let store = match self.store.get() {
+            Some(store) => store,
+            None => {
+                let marker = lock.marker();
+                let parts = recovery::open(&self.dir, &self.seam, last, marker.as_ref())?;
+                let store = Store::new(&self.dir, Arc::clone(&self.seam), parts)?;
+                store.begin_owned(marker);
+                self.store.get_or_init(|| Arc::new(store));
+                return Ok(());
+            }
+        };
+        store.become_owned(last, lock.marker())?;
+        self.set_locked(store, true);
+        Ok(())
     }
 }
 

@@ -154,7 +154,10 @@ fn collect_one(
         let mut collector = Collector::new(Catalog::new(store), &mut batch, rows_max);
         let is_done = collector.collect_table(id, time)?;
         let rows = collector.finish()?;
+        batch.frees_room();
         commit(store, batch, time.now_ms)?;
+        // A large group might not fit into the reserve.
+        store.sync_large_group()?;
         *left = left.saturating_sub(rows.len());
         rows.into_iter().for_each(&mut *visit);
         if is_done || *left == 0 {

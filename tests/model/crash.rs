@@ -326,6 +326,7 @@ impl Trial {
             }
             match check(&mut session, &mut model.clone(), 1) {
                 Ok(()) => {
+                    self.read_only(&model, now_ms)?;
                     self.states = vec![State::known(model)];
                     break;
                 }
@@ -337,6 +338,33 @@ impl Trial {
         }
         self.tell("-- recovered");
         self.session = self.session()?;
+        Ok(())
+    }
+
+    /// Whoever may only read what is there sees the same, with a lock and without.
+    fn read_only(&self, model: &Model, now_ms: i64) -> Checked<()> {
+        if model.tables.is_empty() || model.has_lifecycles() {
+            // Nobody drops there what has come to its end.
+            return Ok(());
+        }
+        for is_locked in [true, false] {
+            let copy = self.machine.copy();
+            if !is_locked {
+                let _ = copy.remove(&Path::new(HOME).join("LOCK"));
+            }
+            copy.forbid_changes();
+            let read = open(&copy, now_ms).map_err(|error| error.to_string());
+            let mut session = read.map_err(|error| format!("only read: {error}"))?;
+            check(&mut session, &mut model.clone(), 1)
+                .map_err(|error| format!("only read: {error}"))?;
+            let refused = session.run("create table never (a bigint)").outcome;
+            if refused.is_ok() {
+                return Err("only read: a table was made".into());
+            }
+            session
+                .close()
+                .map_err(|error| format!("only read, close: {error}"))?;
+        }
         Ok(())
     }
 
@@ -664,4 +692,109 @@ fn the_power_goes() {
 fn the_disk_is_full_or_locked_for_a_while() {
     let whiles = [How::Full, How::ReadOnly, How::TooManyFiles];
     matrix(&whiles.map(|how| (how, Down::Killed)), 1);
+}
+
+/// Runs a statement and makes it durable.
+fn done(session: &mut Session, sql: &str) -> Checked<()> {
+    let outcome = session.run(sql).outcome;
+    let outcome = outcome.map_err(|error| format!("{sql}: {error}"));
+    let synced = session.sync().map_err(|error| format!("{sql}: {error}"));
+    outcome.and(synced)
+}
+
+#[test]
+fn a_full_disk_is_read_and_what_frees_room_works_there() {
+    let reserve = |machine: &Machine| machine.files(Path::new(HOME)).get("RESERVE").copied();
+    let freeing = [
+        "drop table t purge",
+        "purge table t",
+        "purge all",
+        "alter table p drop partition (p='1') purge",
+        "alter table t set tblproperties ('odps.timemachine.retention.days'='0')",
+        "setproject odps.timemachine.retention.days=0",
+    ];
+    // The process goes on; it was closed and is started on the full disk; it was killed and is started there.
+    for (start, sql) in (0..3).flat_map(|start| freeing.map(|sql| (start, sql))) {
+        let story = format!("start {start}: {sql}");
+        let machine = Machine::new(None, 11);
+        let mut session = open(&machine, START_MS).expect("it opens");
+        for sql in [
+            "create table t (a string)",
+            "create table p (a string) partitioned by (p string)",
+            "insert into t select repeat('x', 100000)",
+            "insert overwrite table t select repeat('y', 100000)",
+            "insert into p partition (p='1') values ('z')",
+        ] {
+            done(&mut session, sql).expect("there is room");
+        }
+        assert_eq!(reserve(&machine), Some(1 << 20), "{story}");
+        if start == 1 {
+            session.close().expect("closed");
+            machine.fill();
+            session = open(&machine, START_MS + 60_000).expect("it opens");
+        } else if start == 2 {
+            machine.end();
+            drop(session);
+            machine.restart(Down::Killed);
+            machine.fill();
+            session = open(&machine, START_MS + 60_000).expect("it opens");
+        }
+        machine.fill();
+        // What needs room fails once there is none left, and has not touched the reserve.
+        let insert = format!("insert into t values ('{}')", "w".repeat(2000));
+        let failed = (0..200).find_map(|_| done(&mut session, &insert).err());
+        let error = failed.expect("the disk is full");
+        assert!(error.contains("no storage space"), "{story}: {error}");
+        let rows = "insert into t select repeat('v', 100000)";
+        assert!(done(&mut session, rows).is_err(), "{story}");
+        assert_eq!(reserve(&machine), Some(1 << 20), "{story}");
+        for look in [
+            "select count(*) from t",
+            "select * from t version as of 2",
+            "show history for table t",
+            "desc p",
+        ] {
+            done(&mut session, look).unwrap_or_else(|error| panic!("{story}: {error}"));
+        }
+        done(&mut session, sql).unwrap_or_else(|error| panic!("{story}: {error}"));
+        let collected = session.collect_all(false, false);
+        collected.unwrap_or_else(|error| panic!("{story}: gc: {error}"));
+        machine.relieve();
+        done(&mut session, "insert into p partition (p='2') values ('a')")
+            .expect("there is room again");
+        session.close().expect("closed");
+        assert_eq!(reserve(&machine), Some(1 << 20), "{story}");
+        let mut session = open(&machine, START_MS + 120_000).expect("it opens");
+        done(&mut session, "show history for tables").expect("readable");
+    }
+}
+
+#[test]
+fn a_file_that_vanished_while_nothing_could_be_locked_is_said_to_have_changed() {
+    let machine = Machine::new(None, 3);
+    let mut session = open(&machine, START_MS).expect("it opens");
+    done(&mut session, "create table t (a string)").expect("made");
+    done(&mut session, "insert into t select repeat('x', 100000)").expect("filled");
+    session.close().expect("closed");
+    let data = Path::new(HOME).join("data");
+    let name = machine.files(&data).into_keys().next().expect("a file");
+    for is_locked in [true, false] {
+        let copy = machine.copy();
+        copy.remove(&data.join(&name)).expect("collected");
+        if !is_locked {
+            let removed = copy.remove(&Path::new(HOME).join("LOCK"));
+            removed.expect("there is a LOCK");
+        }
+        copy.forbid_changes();
+        let mut session = open(&copy, START_MS).expect("it opens");
+        let read = session.run("select length(a) from t").outcome;
+        let said = read.expect_err("a file is missing").to_string();
+        let expected = match is_locked {
+            true => "its file is missing",
+            false => {
+                "ODPS-0110141:Data version exception - the warehouse was changed while being read, run it again"
+            }
+        };
+        assert!(said.contains(expected), "{said}");
+    }
 }

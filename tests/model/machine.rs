@@ -44,7 +44,7 @@ pub enum How {
     Ends,
     /// The process ends in the middle of what it writes, or right behind it.
     Cut,
-    /// From here on nothing can grow until [`Machine::relieve`].
+    /// From here on nothing can grow, beyond what is freed, until [`Machine::relieve`].
     Full,
     /// From here on nothing may be changed until [`Machine::relieve`].
     ReadOnly,
@@ -76,6 +76,8 @@ struct World {
     operations: u64,
     fault: Option<Fault>,
     has_struck: bool,
+    /// How many bytes a full disk has.
+    capacity: Option<usize>,
     /// The operation that met the fault.
     struck: String,
     has_ended: bool,
@@ -102,7 +104,16 @@ struct File {
     bytes: Vec<u8>,
     synced: Vec<u8>,
     dirty: BTreeSet<usize>,
-    is_locked: bool,
+    lock: Lock,
+}
+
+/// Who has a lock on a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lock {
+    #[default]
+    Free,
+    Shared(usize),
+    Exclusive,
 }
 
 impl File {
@@ -158,6 +169,9 @@ enum Fate {
 /// What an operation needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
+    /// So many bytes more.
+    Bytes(usize),
+    /// Room for something of its own.
     Space,
     Nothing,
 }
@@ -195,9 +209,25 @@ impl World {
                 self.has_ended = true;
                 Ok(Fate::Cut)
             }
-            How::Full if need == Need::Space => Err(ErrorKind::StorageFull.into()),
+            How::Full if !self.has_room(need) => Err(ErrorKind::StorageFull.into()),
             How::ReadOnly => Err(ErrorKind::ReadOnlyFilesystem.into()),
             How::Fails | How::Full | How::TooManyFiles => Ok(Fate::Whole),
+        }
+    }
+
+    /// Whether a full disk has what an operation needs. It was filled to the last byte, and what was freed since can be
+    /// used again; the index gets none of it.
+    fn has_room(&mut self, need: Need) -> bool {
+        let files = self.names.values().filter_map(|entry| match entry {
+            Entry::File(file) => Some(self.files[*file].bytes.len()),
+            Entry::Folder => None,
+        });
+        let used: usize = files.sum();
+        let capacity = *self.capacity.get_or_insert(used);
+        match need {
+            Need::Nothing => true,
+            Need::Bytes(more) => used + more <= capacity,
+            Need::Space => false,
         }
     }
 
@@ -216,6 +246,22 @@ impl World {
             let oldest = self.moves.remove(0);
             apply_move(&mut self.kept, oldest);
         }
+    }
+
+    /// Whether nothing may be changed by now.
+    fn is_read_only(&self) -> bool {
+        let fault = self.fault.filter(|fault| self.operations >= fault.at);
+        fault.is_some_and(|fault| fault.how == How::ReadOnly)
+    }
+
+    /// Refuses to open a file where there are too many open.
+    fn expect_files(&mut self) -> io::Result<()> {
+        let fault = self.fault.filter(|fault| self.operations >= fault.at);
+        if fault.is_some_and(|fault| fault.how == How::TooManyFiles) {
+            self.has_struck = true;
+            return Err(io::Error::other("Too many open files (os error 24)"));
+        }
+        Ok(())
     }
 
     /// Counts an operation that is done wholly or not at all.
@@ -260,8 +306,11 @@ impl World {
 
     fn write(&mut self, file: usize, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = offset as usize;
-        let grows = offset + bytes.len() > self.files[file].bytes.len();
-        let need = if grows { Need::Space } else { Need::Nothing };
+        let end = offset + bytes.len();
+        let need = match end.saturating_sub(self.files[file].bytes.len()) {
+            0 => Need::Nothing,
+            more => Need::Bytes(more),
+        };
         let fate = self.begin(
             &format!("write {} bytes at {offset} of file {file}", bytes.len()),
             need,
@@ -425,9 +474,27 @@ impl Machine {
         }
     }
 
+    /// From here on nothing may be changed.
+    pub fn forbid_changes(&self) {
+        self.go_wrong(How::ReadOnly);
+    }
+
+    /// From here on the disk is full.
+    pub fn fill(&self) {
+        self.go_wrong(How::Full);
+        self.world().has_room(Need::Nothing);
+    }
+
+    fn go_wrong(&self, how: How) {
+        let mut world = self.world();
+        let at = world.operations;
+        world.fault = Some(Fault { at, how });
+    }
+
     /// Ends what went wrong.
     pub fn relieve(&self) {
-        self.world().fault = None;
+        let mut world = self.world();
+        (world.fault, world.capacity) = (None, None);
     }
 
     /// The process ends here.
@@ -439,7 +506,7 @@ impl Machine {
     pub fn restart(&self, down: Down) {
         let mut world = self.world();
         let world = &mut *world;
-        world.fault = None;
+        (world.fault, world.capacity) = (None, None);
         world.has_ended = false;
         let lost = world.index.applies.len() - world.index.flushed;
         let kept = world.index.flushed + world.dice.below(lost + 1);
@@ -459,7 +526,7 @@ impl Machine {
             }
         }
         for file in &mut world.files {
-            file.is_locked = false;
+            file.lock = Lock::Free;
         }
         if down == Down::Killed {
             return;
@@ -579,29 +646,34 @@ impl Disk for Machine {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
         let mut world = self.world();
         let is_new = create && !world.names.contains_key(path);
+        if !is_new && world.is_read_only() {
+            world.has_struck = true;
+            return Err(ErrorKind::ReadOnlyFilesystem.into());
+        }
         let fate = match is_new {
-            true => world.whole(&format!("create {}", path.display()), Need::Space)?,
+            true => world.whole(&format!("create {}", path.display()), Need::Bytes(1))?,
             false if world.has_ended => return Err(ended()),
             false => Fate::Whole,
         };
-        let is_short = matches!(world.fault, Some(fault) if fault.how == How::TooManyFiles && world.operations >= fault.at);
-        if is_short {
-            world.has_struck = true;
-            return Err(io::Error::other("Too many open files (os error 24)"));
-        }
+        world.expect_files()?;
         if is_new {
             world.files.push(File::default());
             let file = world.files.len() - 1;
             world.change_names(None, Some((path.to_path_buf(), Entry::File(file))));
         }
         let file = world.file(path)?;
-        let handle = Handle {
-            machine: self.clone(),
-            file,
-            has_lock: Mutex::new(false),
-        };
         world.done(fate, ())?;
-        Ok(Box::new(handle))
+        Ok(Box::new(Handle::new(self, file)))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut world = self.world();
+        if world.has_ended {
+            return Err(ended());
+        }
+        world.expect_files()?;
+        let file = world.file(path)?;
+        Ok(Box::new(Handle::new(self, file)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -665,7 +737,38 @@ impl Disk for Machine {
 struct Handle {
     machine: Machine,
     file: usize,
-    has_lock: Mutex<bool>,
+    held: Mutex<Lock>,
+}
+
+impl Handle {
+    fn new(machine: &Machine, file: usize) -> Self {
+        Self {
+            machine: machine.clone(),
+            file,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Changes the lock from what this handle holds to what it wants; what it held is lost where that fails.
+    fn change_lock(&self, wanted: Lock) -> bool {
+        let mut world = self.machine.world();
+        let lock = &mut world.files[self.file].lock;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock = match (*held, *lock) {
+            (Lock::Free, lock) => lock,
+            (Lock::Shared(_), Lock::Shared(count)) if count > 1 => Lock::Shared(count - 1),
+            (Lock::Shared(_) | Lock::Exclusive, _) => Lock::Free,
+        };
+        *held = Lock::Free;
+        *lock = match (*lock, wanted) {
+            (lock, Lock::Free) => lock,
+            (Lock::Free, wanted) => wanted,
+            (Lock::Shared(count), Lock::Shared(_)) => Lock::Shared(count + 1),
+            (Lock::Shared(_) | Lock::Exclusive, _) => return false,
+        };
+        *held = wanted;
+        true
+    }
 }
 
 impl DiskFile for Handle {
@@ -704,22 +807,22 @@ impl DiskFile for Handle {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        let mut world = self.machine.world();
-        let file = &mut world.files[self.file];
-        if file.is_locked {
-            return Ok(false);
-        }
-        file.is_locked = true;
-        *self.has_lock.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        Ok(true)
+        Ok(self.change_lock(Lock::Exclusive))
+    }
+
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        Ok(self.change_lock(Lock::Shared(1)))
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.change_lock(Lock::Free);
+        Ok(())
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if *self.has_lock.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.machine.world().files[self.file].is_locked = false;
-        }
+        self.change_lock(Lock::Free);
     }
 }
 
@@ -798,7 +901,7 @@ impl ObjectStore for Objects {
     ) -> ObjectResult<GetResult> {
         let path = self.folder.join(location.as_ref());
         let read = || -> io::Result<Vec<u8>> {
-            let file = Disk::open(&self.machine, &path, false)?;
+            let file = Disk::open_to_read(&self.machine, &path)?;
             let mut bytes = vec![0; file.size()? as usize];
             file.read_at(&mut bytes, 0)?;
             Ok(bytes)

@@ -294,6 +294,11 @@ impl Model {
         self.expire();
     }
 
+    /// Whether anything may come to its end.
+    pub fn has_lifecycles(&self) -> bool {
+        self.tables.iter().any(|table| table.lifecycle.is_some())
+    }
+
     /// What nobody changed for the days of its lifecycle is dropped as of its end.
     fn end_lifecycles(&mut self) {
         for place in 0..self.tables.len() {

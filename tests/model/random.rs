@@ -83,6 +83,12 @@ impl DiskFile for UnsyncedFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.0.try_lock()
     }
+    fn try_lock_shared(&self) -> io::Result<bool> {
+        self.0.try_lock_shared()
+    }
+    fn unlock(&self) -> io::Result<()> {
+        self.0.unlock()
+    }
 }
 
 impl Disk for Unsynced {
@@ -100,6 +106,9 @@ impl Disk for Unsynced {
     }
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(UnsyncedFile(RealDisk.open(path, create)?)))
+    }
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(UnsyncedFile(RealDisk.open_to_read(path)?)))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         RealDisk.rename(from, to)
