@@ -328,9 +328,9 @@ fn run(
                     &mut session,
                     &format!("delete from t where k = {}", literal(*key)),
                 )?;
-                state
-                    .values_mut()
-                    .for_each(|slot| drop(slot.remove(&name(*key))));
+                for slot in state.values_mut() {
+                    slot.remove(&name(*key));
+                }
             }
             Step::Restore(which) => {
                 if partitioned {

@@ -1,7 +1,7 @@
 //! Queries, on DataFusion. The only module that names its planning.
 //!
 //! The text of a query comes from our parser; DataFusion's own SQL parser reads our tokens under the
-//! dialect of [`sql`](crate::engine::sql), one pass rewrites it, the tables it names are asked for one by one, and
+//! dialect of `sql`, one pass rewrites it, the tables it names are asked for one by one, and
 //! `planner` says what operators mean. Everything asynchronous ends here.
 
 pub mod cast;

@@ -128,8 +128,7 @@ fn gather(cx: &Context<'_>, plan: &InsertPlan, keyed: &mut KeyedRows) -> Result<
         let levels = open.zip(&plan.partition_mapping);
         let levels = levels.map(|((column, _), position)| given(column, *position));
         let levels: Vec<ArrayRef> = levels.collect::<Result<_>>()?;
-        let parts = split(partition_columns, values, &stored, &levels)?.into_iter();
-        let mut parts = parts;
+        let mut parts = split(partition_columns, values, &stored, &levels)?.into_iter();
         parts.try_for_each(|(values, part)| keyed.add(Some(values), part, overwrite))
     })
 }

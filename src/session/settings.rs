@@ -104,7 +104,7 @@ impl Settings {
                 );
             }
             key if REFUSED.contains(&(key, value.to_ascii_lowercase().as_str())) => {
-                return Err(Error::not_supported(&format!("SET {key}={value}")));
+                return Err(Error::not_supported(format!("SET {key}={value}")));
             }
             _ => {}
         }

@@ -219,7 +219,7 @@ pub(super) fn rewrite_call(
             let value = call(CAST, [next(), text("double")]);
             let wanted = next();
             // The third argument of PERCENTILE_APPROX is an accuracy, of which the exact value has enough.
-            let skips_null = match (name.as_str(), (count == 3).then(|| next())) {
+            let skips_null = match (name.as_str(), (count == 3).then(&mut next)) {
                 ("percentile_cont", Some(third)) => match &third {
                     Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => {
                         !matches!(value.value, Value::Boolean(false))
