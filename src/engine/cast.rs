@@ -12,8 +12,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Decimal128Type, Field, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMillisecondType, TimestampNanosecondType,
+    DataType as ArrowType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMillisecondType, TimestampNanosecondType,
 };
 
 use super::text::text;
@@ -414,6 +414,21 @@ impl Work<'_> {
         StructArray::try_new(named.into(), columns, from.nulls().cloned())
             .map(|array| Arc::new(array) as ArrayRef)
             .map_err(|error| Error::internal(error.to_string()))
+    }
+}
+
+/// -0.0 and 0.0 are one number.
+pub fn without_negative_zero(items: &ArrayRef) -> ArrayRef {
+    match items.data_type() {
+        ArrowType::Float64 => {
+            let numbers = items.as_primitive::<Float64Type>();
+            Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0))
+        }
+        ArrowType::Float32 => {
+            let numbers = items.as_primitive::<Float32Type>();
+            Arc::new(numbers.unary::<_, Float32Type>(|number| number + 0.0))
+        }
+        _ => Arc::clone(items),
     }
 }
 

@@ -21,6 +21,7 @@ mod table;
 pub mod text;
 pub mod types;
 mod typing;
+mod upstream;
 pub mod values;
 
 use std::cell::RefCell;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::expr::{Case, Exists, InList, InSubquery};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
 use datafusion::logical_expr::{
     Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when,
@@ -19,6 +20,7 @@ use super::cast::Casting;
 use super::failure::external;
 use super::function::cast_expr;
 use super::types::arrow_type_name;
+use super::upstream;
 use crate::error::Error;
 
 /// Checks and completes a plan.
@@ -27,12 +29,20 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
         if let LogicalPlan::Union(union) = &node {
             check_union(&union.inputs)?;
         }
-        let node = match node {
+        let node = match upstream::fenced(node)? {
             LogicalPlan::Filter(filter) => null_aware(filter)?,
             node => node,
         };
         let schema = merge_schema(&node.inputs());
-        node.map_expressions(|expr| expr.transform_up(|expr| typed_expr(expr, &schema, casting)))
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let typed = expr.transform_up(|expr| {
+                let cured = upstream::expression(expr, &schema, casting)?;
+                cured.transform_data(|expr| typed_expr(expr, &schema, casting))
+            })?;
+            typed.map_data(|expr| Ok(name.restore(upstream::separate_operands(expr, casting)?)))
+        })
     })?;
     Ok(changed.data)
 }
@@ -41,8 +51,11 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
 /// a condition by itself; inside of OR, NOT or CASE it only tells found from not found.
 fn null_aware(filter: Filter) -> EngineResult<LogicalPlan> {
     let schema = Arc::clone(filter.input.schema());
-    let conditions = split_conjunction_owned(filter.predicate).into_iter();
+    let predicate = upstream::one_row_subqueries(filter.predicate, &schema)?;
+    let conditions = split_conjunction_owned(predicate).into_iter();
     let conditions = conditions.map(|condition| match condition {
+        // The engine's anti join knows NULL of a column beside one that is not correlated.
+        Expr::InSubquery(inside) if inside.negated && !is_plain(&inside) => not_in(inside, &schema),
         alone @ Expr::InSubquery(_) => Ok(alone),
         other => {
             let changed = other.transform_up(|expr| match expr {
@@ -55,6 +68,59 @@ fn null_aware(filter: Filter) -> EngineResult<LogicalPlan> {
     let conditions = conditions.collect::<EngineResult<Vec<_>>>()?;
     let predicate = conjunction(conditions).unwrap_or_else(|| lit(true));
     Filter::try_new(predicate, filter.input).map(LogicalPlan::Filter)
+}
+
+fn is_plain(inside: &InSubquery) -> bool {
+    inside.subquery.outer_ref_columns.is_empty() && !inside.expr.column_refs().is_empty()
+}
+
+/// `x NOT IN (q)` as a condition by itself: there is no row of q that is x or may be.
+fn not_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
+    let columns = inside.subquery.subquery.schema().columns();
+    let [column] = columns.as_slice() else {
+        return Ok(Expr::InSubquery(inside));
+    };
+    let outer = as_outer(*inside.expr, schema)?;
+    let value = Expr::Column(column.clone());
+    let may_be = value
+        .clone()
+        .eq(outer.clone())
+        .or(value.is_null())
+        .or(outer.is_null());
+    exists(&inside.subquery, Some(may_be)).map(|found| !found)
+}
+
+/// Whether a subquery has a row of which a condition is true.
+fn exists(subquery: &Subquery, condition: Option<Expr>) -> EngineResult<Expr> {
+    let mut plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
+    let mut outer = subquery.outer_ref_columns.clone();
+    if let Some(condition) = condition {
+        plan = plan.filter(condition)?;
+    }
+    let plan = plan.build()?;
+    outer.extend(plan.all_out_ref_exprs());
+    outer.dedup();
+    Ok(Expr::Exists(Exists::new(
+        Subquery {
+            subquery: Arc::new(plan),
+            outer_ref_columns: outer,
+            spans: subquery.spans.clone(),
+        },
+        false,
+    )))
+}
+
+/// An expression as a subquery sees it.
+fn as_outer(expr: Expr, schema: &DFSchema) -> EngineResult<Expr> {
+    let outer = expr.transform_up(|expr| match expr {
+        Expr::Column(column) => {
+            let field = Arc::clone(schema.qualified_field_from_column(&column)?.1);
+            let outer = Expr::OuterReferenceColumn(field, column);
+            Ok(Transformed::yes(outer))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(outer.data)
 }
 
 /// `x IN (q)` by its definition: TRUE where q has it, else NULL where x is NULL and q is not empty or where q has
@@ -70,34 +136,10 @@ fn found_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
         let same = InSubquery::new(expr, subquery, negated);
         return Ok(Expr::InSubquery(same));
     };
-    let exists = |condition: Option<Expr>| -> EngineResult<Expr> {
-        let mut plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
-        let mut outer = subquery.outer_ref_columns.clone();
-        if let Some(condition) = condition {
-            plan = plan.filter(condition)?;
-        }
-        let plan = plan.build()?;
-        outer.extend(plan.all_out_ref_exprs());
-        outer.dedup();
-        Ok(Expr::Exists(Exists::new(
-            Subquery {
-                subquery: Arc::new(plan),
-                outer_ref_columns: outer,
-                spans: subquery.spans.clone(),
-            },
-            false,
-        )))
-    };
-    let outer = expr.as_ref().clone().transform_up(|expr| match expr {
-        Expr::Column(column) => {
-            let field = Arc::clone(schema.qualified_field_from_column(&column)?.1);
-            let outer = Expr::OuterReferenceColumn(field, column);
-            Ok(Transformed::yes(outer))
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
+    let exists = |condition| exists(&subquery, condition);
+    let outer = as_outer(expr.as_ref().clone(), schema)?;
     let value = Expr::Column(column.clone());
-    let is_found = exists(Some(value.clone().eq(outer.data)))?;
+    let is_found = exists(Some(value.clone().eq(outer)))?;
     let is_unknown = expr
         .is_null()
         .and(exists(None)?)

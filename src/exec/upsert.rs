@@ -5,18 +5,19 @@
 //! have brought in twice is found once: up to which row keys are known to be unique, [`UniqueKeys`] says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type, Int64Type};
-use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
 use super::change::{Change, Composed, Object, TOUCHED, Work, quoted};
 use super::content::{Content, put};
 use crate::catalog::edit::TableEdit;
 use crate::catalog::{Column, Operation, UniqueKeys};
 use crate::engine::SEGMENT_COLUMN;
+use crate::engine::cast::without_negative_zero;
 use crate::engine::values::stored_rows;
 use crate::error::{Error, Result};
 use crate::ids::{Lsn, SegmentId};
@@ -75,21 +76,6 @@ impl Keys {
 
 fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
-}
-
-/// -0.0 and 0.0 are one key.
-fn without_negative_zero(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        ArrowType::Float64 => {
-            let numbers = array.as_primitive::<Float64Type>();
-            Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0))
-        }
-        ArrowType::Float32 => {
-            let numbers = array.as_primitive::<Float32Type>();
-            Arc::new(numbers.unary::<_, Float32Type>(|number| number + 0.0))
-        }
-        _ => Arc::clone(array),
-    }
 }
 
 /// The new rows of one place.

@@ -9,13 +9,11 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, concat as concat_arrays, sort_to_indices, take};
-use datafusion::arrow::datatypes::{
-    DataType as ArrowType, Field, Float32Type, Float64Type, Int64Type,
-};
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Int64Type};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
 use super::call::{Call, Definition, Gives, Kind, function, is_list, known, variadic};
-use crate::engine::cast::{Casting, as_list, cast, map_array};
+use crate::engine::cast::{Casting, as_list, cast, map_array, without_negative_zero};
 use crate::engine::text::text;
 use crate::engine::types::{column_type, list_of, map_of};
 use crate::error::{Error, Result};
@@ -381,21 +379,6 @@ fn comparable(items: [&ArrayRef; 2], casting: Casting) -> Result<[Rows; 2]> {
     let converter = converter.map_err(failed)?;
     let rows = |items| converter.convert_columns(&[items]).map_err(failed);
     Ok([rows(a)?, rows(b)?])
-}
-
-/// -0.0 and 0.0 are one number.
-fn without_negative_zero(items: &ArrayRef) -> ArrayRef {
-    match items.data_type() {
-        ArrowType::Float64 => {
-            let numbers = items.as_primitive::<Float64Type>();
-            Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0))
-        }
-        ArrowType::Float32 => {
-            let numbers = items.as_primitive::<Float32Type>();
-            Arc::new(numbers.unary::<_, Float32Type>(|number| number + 0.0))
-        }
-        _ => Arc::clone(items),
-    }
 }
 
 fn array_position(call: &Call) -> Result<ArrayRef> {

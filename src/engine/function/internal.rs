@@ -7,7 +7,7 @@ use super::array::{ELEMENT, MAP, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
 use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF};
 use crate::datatype::DataType;
-use crate::engine::cast::{Casting, cast};
+use crate::engine::cast::{Casting, cast, without_negative_zero};
 use crate::error::Result;
 
 #[rustfmt::skip]
@@ -21,10 +21,30 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     PERCENTILE_OF,
     super::json::MEMBER,
     HISTOGRAM_OF,
+    function("__itself", "__itself", "a value as it is", &[Kind::Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), |call| Ok(call.any(0).array().clone())),
+    function("__unsigned_zero", "__unsigned_zero", "a number, 0.0 for -0.0", &[Kind::Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), |call| Ok(without_negative_zero(call.any(0).array()))),
+    function("__between", "__between", "whether the first number lies between the others", &[Kind::Double, Kind::Double, Kind::Double], 0, Gives::Boolean, between),
     function("__moment", "__moment", "the statement's time", &[Kind::Int], 0, Gives::Datetime, moment),
     function("__split_plain", "__split_plain", "a text split by a separator", &[Kind::Text, Kind::Text], 0, Gives::Texts, split_plain),
     function("__number", "__number", "a number as it is, a text as DOUBLE", &[Kind::Any], 0, Gives::Of(number_type), number),
 ];
+
+fn between(call: &Call) -> Result<ArrayRef> {
+    let (value, low, high) = (call.double(0)?, call.double(1)?, call.double(2)?);
+    call.booleans(|row| {
+        let value = value.get(row);
+        let holds = |bound: Option<f64>, is_in: fn(&f64, &f64) -> bool| {
+            value.zip(bound).map(|(value, bound)| is_in(&value, &bound))
+        };
+        Ok(
+            match (holds(low.get(row), f64::ge), holds(high.get(row), f64::le)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+        )
+    })
+}
 
 fn moment(call: &Call) -> Result<ArrayRef> {
     let millis = call.int(0)?;

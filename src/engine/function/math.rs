@@ -87,9 +87,13 @@ fn same_number(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     })
 }
 
-/// Decimals keep their type, everything else is DOUBLE.
+/// Decimals keep their digits, everything else is DOUBLE.
 fn same_real(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     Ok(match &types[0] {
+        // Rounding may carry into a new digit. Upstream: apache/datafusion 19921.
+        ArrowType::Decimal128(precision, scale) => {
+            ArrowType::Decimal128((precision + 1).min(38), *scale)
+        }
         given if given.is_decimal() => given.clone(),
         _ => ArrowType::Float64,
     })

@@ -23,7 +23,7 @@ mod table;
 use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 pub(super) use convert::cast_expr;
 pub(super) use operator::{Operator, operator};
@@ -83,6 +83,17 @@ pub fn described() -> Vec<Described> {
         .collect();
     all.sort_by_key(|function| function.name);
     all
+}
+
+/// A call of a function that no user calls by name.
+///
+/// # Panics
+/// Where there is none of that name.
+pub(super) fn internal_call(name: &str, arguments: Vec<Expr>, casting: Casting) -> Expr {
+    let mut all = internal::FUNCTIONS.iter();
+    let definition = all.find(|function| function.name == name);
+    let definition = definition.expect("the caller names a function of ours");
+    ScalarUDF::from(RowFunction::new(definition, casting)).call(arguments)
 }
 
 /// Gives a state our functions, and of DataFusion's only those that mean the same.

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::visit_expressions;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DateTimeField, Expr, GroupByExpr, GroupByWithModifier, Ident,
     Interval, ObjectName, ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind,
@@ -280,6 +281,16 @@ impl Rewriter<'_, '_> {
                 negated,
                 low,
                 high,
+            } if is_random(&expr) => {
+                // Drawn once. Upstream: apache/datafusion 25457.
+                let inside = call("__between", [*expr, *low, *high]);
+                if negated { not(inside) } else { inside }
+            }
+            Expr::Between {
+                expr,
+                negated,
+                low,
+                high,
             } => {
                 let inside = binary(
                     binary((*expr).clone(), BinaryOperator::GtEq, *low),
@@ -478,6 +489,27 @@ fn sort_key(expr: Expr) -> OrderByExpr {
         }
         _ => order_by(expr, true),
     }
+}
+
+/// Whether an expression gives another value each time.
+fn is_random(expr: &Expr) -> bool {
+    const NAMES: [&str; 4] = ["rand", "uuid", "unique_id", "shuffle"];
+    visit_expressions(expr, |expr| match expr {
+        Expr::Function(function)
+            if NAMES.contains(
+                &function
+                    .name
+                    .to_string()
+                    .trim_matches('`')
+                    .to_lowercase()
+                    .as_str(),
+            ) =>
+        {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
 fn is_number(expr: &Expr) -> bool {

@@ -1,0 +1,245 @@
+//! Faults of the engine that are cured on our side, before the optimizer sees a plan.
+//!
+//! | upstream (apache/datafusion) | symptom | cure |
+//! |---|---|---|
+//! | pull 25259, issues 25244, 25262, 25263, 25264, 25296 | a filter above a join reaches the other table's column of that name | [`super::names`] |
+//! | none known | `<=>` in a chain of inner joins becomes `=` | [`super::rules`] |
+//! | issue 24960, 25519 | EXISTS and IN over an aggregate without GROUP BY lose the row it always has | [`one_row_subqueries`] |
+//! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
+//! | none known | a condition without columns goes below an aggregate without GROUP BY | [`fenced`] |
+//! | issue 24246 | `x in (1) and x in (2)` and `x ^ x` forget NULL | [`separate_operands`] |
+//! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
+//! | issue 19921, pull 19926 | ROUND of a DECIMAL has no room for a new digit | `function::math` |
+//! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
+//! | issue 22881, pull 22998 | USING under RIGHT and FULL JOIN takes the key of the left side | refused by [`fenced`] |
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{BinaryExpr, Case, WindowFunction};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan, LogicalPlanBuilder,
+    Operator, SubqueryAlias, lit, when,
+};
+
+use super::cast::Casting;
+use super::failure::external;
+use super::function::internal_call;
+use crate::error::Error;
+
+/// A node as the optimizer may see it.
+pub(super) fn fenced(node: LogicalPlan) -> Result<LogicalPlan> {
+    match node {
+        // An aggregate without GROUP BY has its row whatever comes in: nothing goes below it.
+        LogicalPlan::SubqueryAlias(alias) if is_one_row(&alias.input)? => {
+            let input = alias.input.as_ref().clone();
+            let input = LogicalPlanBuilder::from(input).limit(0, Some(1))?.build()?;
+            SubqueryAlias::try_new(Arc::new(input), alias.alias).map(LogicalPlan::SubqueryAlias)
+        }
+        LogicalPlan::Join(join)
+            if join.join_constraint == JoinConstraint::Using
+                && matches!(join.join_type, JoinType::Right | JoinType::Full) =>
+        {
+            let refused = Error::not_supported("USING and NATURAL under RIGHT and FULL JOIN");
+            Err(external(
+                refused.hint("join ON the columns, and choose with COALESCE"),
+            ))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Whether a plan that looks at no query around it has exactly one row.
+fn is_one_row(plan: &LogicalPlan) -> Result<bool> {
+    let is_free = !plan.exists(|node| {
+        let mut is_correlated = false;
+        node.apply_expressions(|expr| {
+            is_correlated |= expr.contains_outer();
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(is_correlated)
+    })?;
+    Ok(is_free && rows_of(plan) == Rows::One)
+}
+
+#[derive(PartialEq, Eq)]
+enum Rows {
+    One,
+    /// One at least.
+    Some,
+    Any,
+}
+
+/// How many rows a subquery has, as far as its outermost operators tell.
+fn rows_of(plan: &LogicalPlan) -> Rows {
+    match plan {
+        LogicalPlan::Projection(projection) => rows_of(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => rows_of(&alias.input),
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => rows_of(&sort.input),
+        LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.as_slice() {
+            [] => Rows::One,
+            [Expr::GroupingSet(sets)] => match sets {
+                GroupingSet::Rollup(_) | GroupingSet::Cube(_) => Rows::Some,
+                GroupingSet::GroupingSets(sets) if sets.iter().any(Vec::is_empty) => Rows::Some,
+                GroupingSet::GroupingSets(_) => Rows::Any,
+            },
+            _ => Rows::Any,
+        },
+        _ => Rows::Any,
+    }
+}
+
+/// EXISTS and IN over a subquery that always has a row.
+pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    let changed = expr.transform_up(|expr| {
+        Ok(match expr {
+            Expr::Exists(exists) if rows_of(&exists.subquery.subquery) != Rows::Any => {
+                Transformed::yes(lit(!exists.negated))
+            }
+            Expr::InSubquery(inside) if rows_of(&inside.subquery.subquery) == Rows::One => {
+                let inner = inside.subquery.subquery.schema();
+                let given = inside.expr.get_type(schema)?;
+                let is_alike = inner.fields().len() == 1 && {
+                    let other = inner.field(0).data_type();
+                    *other == given || (other.is_numeric() && given.is_numeric())
+                };
+                if !is_alike {
+                    return Ok(Transformed::no(Expr::InSubquery(inside)));
+                }
+                let value = Expr::ScalarSubquery(inside.subquery);
+                Transformed::yes(match inside.negated {
+                    true => (*inside.expr).not_eq(value),
+                    false => (*inside.expr).eq(value),
+                })
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(changed.data)
+}
+
+/// Operands that the simplifier would take for one, kept apart.
+pub(super) fn separate_operands(expr: Expr, casting: Casting) -> Result<Expr> {
+    let mut lists = HashSet::new();
+    let apart = |expr: Expr| internal_call("__itself", vec![expr], casting);
+    let changed = expr.transform_up(|expr| {
+        Ok(match expr {
+            Expr::InList(mut list) if !lists.insert(list.expr.to_string()) => {
+                list.expr = Box::new(apart(*list.expr));
+                Transformed::yes(Expr::InList(list))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right })
+                if op == Operator::BitwiseXor && left == right =>
+            {
+                let right = Box::new(apart(*right));
+                Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(changed.data)
+}
+
+/// One expression, its operands first.
+pub(super) fn expression(
+    expr: Expr,
+    schema: &DFSchema,
+    casting: Casting,
+) -> Result<Transformed<Expr>> {
+    let is_real = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating());
+    Ok(match expr {
+        Expr::InList(mut list) if is_real(&list.expr) || list.list.iter().any(is_real) => {
+            // A sum with 0.0 has no negative zero.
+            list.expr = Box::new(unsigned(*list.expr, casting));
+            let items = list.list.into_iter();
+            list.list = items
+                .map(|item| without_sign_of_zero(item, casting, schema))
+                .collect();
+            Transformed::yes(Expr::InList(list))
+        }
+        Expr::ScalarFunction(call)
+            if call.name() == "nullif"
+                && call.args.iter().any(is_real)
+                && !expr_is_volatile(&call.args) =>
+        {
+            let [a, b] = call.args.as_slice() else {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            };
+            let same =
+                when(a.clone().eq(b.clone()), lit(ScalarValue::Null)).otherwise(a.clone())?;
+            Transformed::yes(same)
+        }
+        Expr::Case(Case {
+            expr: Some(of),
+            when_then_expr,
+            else_expr,
+        }) if is_real(&of) && !of.is_volatile() => {
+            let branches = when_then_expr
+                .into_iter()
+                .map(|(value, then)| (Box::new(of.as_ref().clone().eq(*value)), then));
+            Transformed::yes(Expr::Case(Case {
+                expr: None,
+                when_then_expr: branches.collect(),
+                else_expr,
+            }))
+        }
+        Expr::AggregateFunction(mut call) if call.params.distinct => {
+            let is_any = call.params.args.iter().any(is_real);
+            let arguments = call.params.args.into_iter();
+            call.params.args = arguments
+                .map(|value| {
+                    if is_real(&value) {
+                        unsigned(value, casting)
+                    } else {
+                        value
+                    }
+                })
+                .collect();
+            Transformed::new_transformed(Expr::AggregateFunction(call), is_any)
+        }
+        Expr::WindowFunction(window) => {
+            let WindowFunction { fun, mut params } = *window;
+            let mut is_any = false;
+            for key in &mut params.partition_by {
+                if is_real(key) {
+                    *key = unsigned(std::mem::take(key), casting);
+                    is_any = true;
+                }
+            }
+            let is_range = !params.order_by.is_empty() && params.order_by.len() == 1;
+            for sort in &mut params.order_by {
+                if is_real(&sort.expr) && is_range {
+                    sort.expr = unsigned(std::mem::take(&mut sort.expr), casting);
+                    is_any = true;
+                }
+            }
+            let window = Expr::WindowFunction(Box::new(WindowFunction { fun, params }));
+            Transformed::new_transformed(window, is_any)
+        }
+        other => Transformed::no(other),
+    })
+}
+
+fn expr_is_volatile(exprs: &[Expr]) -> bool {
+    exprs.iter().any(Expr::is_volatile)
+}
+
+fn unsigned(expr: Expr, casting: Casting) -> Expr {
+    internal_call("__unsigned_zero", vec![expr], casting)
+}
+
+fn without_sign_of_zero(item: Expr, casting: Casting, schema: &DFSchema) -> Expr {
+    match item {
+        Expr::Literal(ScalarValue::Float64(Some(number)), metadata) => {
+            Expr::Literal(ScalarValue::Float64(Some(number + 0.0)), metadata)
+        }
+        Expr::Literal(..) => item,
+        item if item.get_type(schema).is_ok_and(|given| given.is_floating()) => {
+            unsigned(item, casting)
+        }
+        item => item,
+    }
+}
