@@ -253,14 +253,36 @@ fn a_redirected_stdout_gets_results_alone() {
 #[test]
 fn ctrl_c_ends_the_wait_for_another_process() {
     let home = Home::new();
-    let holder = start(&home, &[]);
-    let mut waiting = spawn_command(
-        home.command(&["--lock-timeout", "60"]),
-        Some(TIMEOUT_MS / 2),
-    )
-    .expect("the program starts");
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    waiting.send_control('c').expect("sent");
-    waiting.exp_eof().expect("Ctrl-C leaves");
+    let mut holder = start(&home, &[]);
+    holder
+        .send_line("create table t (a bigint);")
+        .expect("sent");
+    holder.exp_string("OK").expect("done");
+    holder.exp_string(PROMPT).expect("a prompt");
+
+    // At the start there is no session yet to go on with.
+    let command = home.command(&["--lock-timeout", "600"]);
+    let mut starting = spawn_command(command, Some(TIMEOUT_MS)).expect("the program starts");
+    starting.exp_string("waiting for").expect("it waits");
+    starting.send_control('c').expect("sent");
+    starting.exp_eof().expect("Ctrl-C leaves");
     leave(holder);
+
+    let reader = start(&home, &[]);
+    let mut inside = start(&home, &["--lock-timeout", "600"]);
+    inside.send_line("insert into t values (1);").expect("sent");
+    inside.exp_string("waiting for").expect("it waits");
+    inside.send_control('c').expect("sent");
+    inside
+        .exp_string("ODPS-0120031:Instance has been cancelled")
+        .expect("cancelled");
+    inside.exp_string(PROMPT).expect("a prompt");
+    leave(reader);
+    inside.send_line("insert into t values (2);").expect("sent");
+    inside.exp_string("OK").expect("nobody is in the way");
+    leave(inside);
+    assert_eq!(
+        home.sql("select * from t;"),
+        "+---+\n| a |\n+---+\n| 2 |\n+---+\n"
+    );
 }

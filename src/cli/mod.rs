@@ -145,7 +145,12 @@ fn run_with(args: &Args) -> anyhow::Result<u8> {
         false => Interrupt::never(),
     };
     let warehouse = match Warehouse::open(&dir, patience, Seam::real()) {
-        Ok(warehouse) => warehouse.telling(|text| eprintln!("odpsh: {text}")),
+        Ok(warehouse) => {
+            let interrupt = interrupt.clone();
+            warehouse
+                .telling(|text| eprintln!("odpsh: {text}"))
+                .cancelled_by(move || interrupt.is_set())
+        }
         Err(error) => {
             render::failure(&Error::from(error), &mut io::stderr())?;
             return Ok(FAILURE);

@@ -48,6 +48,8 @@ pub struct Checkup {
     /// Nobody changes anything meanwhile.
     is_locked: bool,
     last_owner: LastOwner,
+    /// Why the index was not looked at.
+    index_not_read: Option<StoreError>,
     /// Why something was left out, for the user to know.
     pub notices: Vec<String>,
     pub findings: Vec<Finding>,
@@ -109,8 +111,8 @@ impl Checkup {
             });
         }
         let waiting = Waiting {
-            timeout,
             tell: Arc::new(tell),
+            ..Waiting::silently(timeout)
         };
         let mut lock = WarehouseLock::open(&*seam.disk, &dir.join("LOCK"))?;
         let is_locked = lock.try_own()? || lock.share(&waiting)?;
@@ -120,6 +122,7 @@ impl Checkup {
             last_owner: lock.last_owner()?,
             lock,
             is_locked,
+            index_not_read: None,
             notices: Vec::new(),
             findings: Vec::new(),
             store: None,
@@ -188,6 +191,7 @@ impl Checkup {
                     "it is opened in place, and others read it or the folder cannot be written";
                 self.notices
                     .push(format!("the index was not looked at: {why}"));
+                self.index_not_read = Some(StoreError::ChangedWhileRead);
                 None
             }
         };
@@ -262,6 +266,12 @@ impl Checkup {
         let opened = recovery::open_index(&self.seam, &catalog, true, &mut notices);
         match opened {
             Ok(Some(opened)) => Some(opened),
+            Err(error @ StoreError::IndexRefused { .. }) => {
+                self.notices
+                    .push(format!("the index was not looked at: {error}"));
+                self.index_not_read = Some(error);
+                None
+            }
             Ok(None) | Err(_) => {
                 self.index_is_damaged = true;
                 let problem = notices.pop().unwrap_or_else(|| "it is empty".into());
@@ -452,16 +462,19 @@ impl Checkup {
     /// damaged is kept beside as `damaged-…`. The next owner looks at everything closely.
     ///
     /// # Errors
-    /// `Locked` where others are reading; `ReadOnly`; what keeps something from being written.
+    /// `Locked` where others are reading; `ReadOnly`; `ChangedWhileRead` and `IndexRefused` where the log is damaged and
+    /// the index, which may know more, could not be looked at; what keeps something from being written.
     pub fn repair(mut self) -> Result<(), StoreError> {
         // Nobody may come in between what was looked at and what is made of it.
-        let at_once = Waiting {
-            timeout: Duration::ZERO,
-            tell: Arc::new(|_| {}),
-        };
         if !self.lock.try_own()? {
-            self.lock.own(&at_once)?;
+            self.lock.own(&Waiting::silently(Duration::ZERO))?;
             return Err(StoreError::ChangedWhileRead);
+        }
+        // The index may know what the log has lost.
+        if self.log_is_damaged
+            && let Some(error) = self.index_not_read.take()
+        {
+            return Err(error);
         }
         let disk = &*self.seam.disk;
         if self.commits_are_lost {

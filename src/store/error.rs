@@ -57,6 +57,9 @@ pub enum StoreError {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// The user did not want to wait for another process any longer.
+    #[error("the wait for another process was cancelled")]
+    Cancelled,
     /// What a statement was reading without a lock is gone.
     #[error("the warehouse was changed while being read, run it again")]
     ChangedWhileRead,
@@ -101,6 +104,7 @@ impl From<&StoreError> for Error {
     fn from(error: &StoreError) -> Self {
         let detail = error.to_string();
         match error {
+            StoreError::Cancelled => Error::cancelled(),
             StoreError::Conflict { .. } | StoreError::ChangedWhileRead => Error::conflict(detail),
             StoreError::Io { .. } | StoreError::Locked { .. } | StoreError::ReadOnly { .. } => {
                 Error::io(detail)

@@ -49,6 +49,19 @@ pub(crate) enum LastOwner {
 pub(crate) struct Waiting {
     pub timeout: Duration,
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Whether the user does not want to wait any longer.
+    pub is_cancelled: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Waiting {
+    /// Waits up to `timeout`, silently and whatever comes.
+    pub(crate) fn silently(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            tell: Arc::new(|_| {}),
+            is_cancelled: Arc::new(|| false),
+        }
+    }
 }
 
 /// What this process holds of a warehouse.
@@ -177,6 +190,9 @@ impl WarehouseLock {
         let started = Instant::now();
         let mut is_told = false;
         while !attempt().map_err(io_error("lock", &self.path))? {
+            if (waiting.is_cancelled)() {
+                return Err(StoreError::Cancelled);
+            }
             let waited = started.elapsed();
             let owner = self.owner();
             let patience = match owner.is_some() {

@@ -48,10 +48,7 @@ impl Warehouse {
         let disk = Arc::clone(&seam.disk);
         make_folder(&*disk, dir)?;
         let dir = disk.absolute(dir).map_err(io_error("open", dir))?;
-        let waiting = Waiting {
-            timeout,
-            tell: Arc::new(|_| {}),
-        };
+        let waiting = Waiting::silently(timeout);
         if !check_format(&seam, &dir)? {
             check_unused(&seam, &dir)?;
             let mut lock = WarehouseLock::open(&*disk, &dir.join("LOCK"))?;
@@ -74,6 +71,12 @@ impl Warehouse {
     /// Tells `tell` for whom it is waiting.
     pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.waiting.tell = Arc::new(tell);
+        self
+    }
+
+    /// Ends a wait for another process as soon as `is_cancelled` says so.
+    pub fn cancelled_by(mut self, is_cancelled: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.waiting.is_cancelled = Arc::new(is_cancelled);
         self
     }
 
