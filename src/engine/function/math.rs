@@ -270,12 +270,15 @@ fn rounded(call: &Call, half_up: bool) -> Result<ArrayRef> {
             let unit = 10i128.pow(dropped as u32);
             let rest = value % unit;
             let down = value - rest;
-            let up = half_up && rest.abs() * 2 >= unit;
-            Ok(Some(if up {
-                down + unit * value.signum()
-            } else {
-                down
-            }))
+            // Twice the rest may be more than an i128 holds.
+            let up = half_up && rest.abs() >= unit - rest.abs();
+            let rounded = match up {
+                true => down.checked_add(unit * value.signum()),
+                false => Some(down),
+            };
+            let fits = rounded.filter(|rounded| rounded.unsigned_abs() < 10u128.pow(38));
+            fits.map(Some)
+                .ok_or_else(|| Error::overflow(format!("function {}", call.name)))
         });
     }
     let x = call.double(0)?;
