@@ -12,7 +12,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, NullEquality};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, Projection, Subquery,
-    SubqueryAlias,
+    SubqueryAlias, Union,
 };
 
 /// Stands between the name of a column and its number.
@@ -123,15 +123,38 @@ impl Renaming {
                 SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())
                     .map(LogicalPlan::SubqueryAlias)
             }
-            LogicalPlan::Union(union) => {
-                let inputs = union.inputs.iter().map(|input| self.plan(input));
-                let inputs = inputs.collect::<Result<Vec<_>>>()?;
-                let united = plan.with_new_exprs(Vec::new(), inputs)?;
-                self.numbered(united)
-            }
+            LogicalPlan::Union(union) => self.union(union),
             // What defines columns, and what has ways of its own to name them.
             other => self.numbered(other.clone()),
         }
+    }
+
+    /// A union whose inputs have its names: rules of the optimizer take the names of an input for those of the union.
+    fn union(&mut self, union: &Union) -> Result<LogicalPlan> {
+        let own = union.schema.iter().map(|(relation, field)| {
+            let name = self.own_name(field.name());
+            let field = field.as_ref().clone().with_name(name);
+            (relation.cloned(), Arc::new(field))
+        });
+        let own: Vec<_> = own.collect();
+        let mut inputs = Vec::with_capacity(union.inputs.len());
+        for input in &union.inputs {
+            let input = self.plan(input)?;
+            let columns = input.schema().columns().into_iter();
+            let named = columns.zip(&own).map(|(column, (relation, field))| {
+                Expr::Column(column).alias_qualified(relation.clone(), field.name())
+            });
+            let named = named.collect();
+            inputs.push(Arc::new(LogicalPlan::Projection(Projection::try_new(
+                named,
+                Arc::new(input),
+            )?)));
+        }
+        let schema = DFSchema::new_with_metadata(own, union.schema.metadata().clone())?;
+        Ok(LogicalPlan::Union(Union {
+            inputs,
+            schema: Arc::new(schema),
+        }))
     }
 
     /// A plan under a projection that names its columns.

@@ -6,7 +6,7 @@
 //! | none known | `<=>` in a chain of inner joins becomes `=` | [`super::rules`] |
 //! | issue 24960, 25519 | EXISTS and IN over an aggregate without GROUP BY lose the row it always has | [`one_row_subqueries`] |
 //! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
-//! | none known | a condition without columns goes below an aggregate without GROUP BY | [`fenced`] |
+//! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
 //! | issue 24246 | `x in (1) and x in (2)` and `x ^ x` forget NULL | [`separate_operands`] |
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
 //! | issue 19921, pull 19926 | ROUND of a DECIMAL has no room for a new digit | `function::math` |
@@ -33,10 +33,17 @@ use crate::error::Error;
 /// A node as the optimizer may see it.
 pub(super) fn fenced(node: LogicalPlan) -> Result<LogicalPlan> {
     match node {
-        // An aggregate without GROUP BY has its row whatever comes in: nothing goes below it.
-        LogicalPlan::SubqueryAlias(alias) if is_one_row(&alias.input)? => {
+        // An aggregate over everything has its row whatever comes in: nothing goes below it.
+        LogicalPlan::SubqueryAlias(alias) if has_own_row(&alias.input)? => {
+            let rows_max = match rows_of(&alias.input) {
+                Rows::One => 1,
+                // A LIMIT that lets all rows pass.
+                Rows::Some | Rows::Any => i64::MAX as usize,
+            };
             let input = alias.input.as_ref().clone();
-            let input = LogicalPlanBuilder::from(input).limit(0, Some(1))?.build()?;
+            let input = LogicalPlanBuilder::from(input)
+                .limit(0, Some(rows_max))?
+                .build()?;
             SubqueryAlias::try_new(Arc::new(input), alias.alias).map(LogicalPlan::SubqueryAlias)
         }
         LogicalPlan::Join(join)
@@ -52,8 +59,8 @@ pub(super) fn fenced(node: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
-/// Whether a plan that looks at no query around it has exactly one row.
-fn is_one_row(plan: &LogicalPlan) -> Result<bool> {
+/// Whether a plan looks at no query around it and has a row even where there is nothing to read.
+fn has_own_row(plan: &LogicalPlan) -> Result<bool> {
     let is_free = !plan.exists(|node| {
         let mut is_correlated = false;
         node.apply_expressions(|expr| {
@@ -62,7 +69,7 @@ fn is_one_row(plan: &LogicalPlan) -> Result<bool> {
         })?;
         Ok(is_correlated)
     })?;
-    Ok(is_free && rows_of(plan) == Rows::One)
+    Ok(is_free && rows_of(plan) != Rows::Any)
 }
 
 #[derive(PartialEq, Eq)]
@@ -92,9 +99,38 @@ fn rows_of(plan: &LogicalPlan) -> Rows {
     }
 }
 
+/// Whether a condition stands over the row that an aggregate always has.
+fn filters_own_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => filters_own_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => filters_own_row(&alias.input),
+        LogicalPlan::Filter(filter) => {
+            rows_of(&filter.input) != Rows::Any || filters_own_row(&filter.input)
+        }
+        _ => false,
+    }
+}
+
 /// EXISTS and IN over a subquery that always has a row.
+///
+/// # Errors
+/// `NotSupported` for HAVING over such a row in a subquery that looks at the query around it: made a join, it has the row only
+/// where something matches.
 pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let changed = expr.transform_up(|expr| {
+        let subquery = match &expr {
+            Expr::Exists(exists) => Some(&exists.subquery),
+            Expr::InSubquery(inside) => Some(&inside.subquery),
+            Expr::ScalarSubquery(subquery) => Some(subquery),
+            _ => None,
+        };
+        if subquery.is_some_and(|subquery| {
+            !subquery.outer_ref_columns.is_empty() && filters_own_row(&subquery.subquery)
+        }) {
+            return Err(external(Error::not_supported(
+                "HAVING without GROUP BY in a subquery that looks at the query around it",
+            )));
+        }
         Ok(match expr {
             Expr::Exists(exists) if rows_of(&exists.subquery.subquery) != Rows::Any => {
                 Transformed::yes(lit(!exists.negated))
