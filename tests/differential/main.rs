@@ -1,0 +1,205 @@
+//! Random queries over random tables, against an evaluator of nested loops, on both indexes.
+//!
+//! `ODPSH_DIFFERENTIAL=n` runs n queries, `ODPSH_DIFFERENTIAL_SEED=s` begins at another warehouse. A failure is
+//! printed as a complete script for an empty warehouse. What is refused with an ODPS error is counted.
+
+mod evaluator;
+mod generate;
+mod query;
+mod shrink;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use odpsh::clock::ControlledClock;
+use odpsh::engine::text::text;
+use odpsh::error::ErrorKind;
+use odpsh::exec::Outcome;
+use odpsh::session::{Session, Start};
+use odpsh::store::{Seam, Warehouse, memory};
+
+use generate::{Dice, Generator, Table, model, statements, tables};
+use query::{Kind, Query, Value};
+
+const QUERIES_PER_WAREHOUSE: usize = 50;
+
+type Shown = Vec<Vec<Option<String>>>;
+
+pub enum Seen {
+    Rows(Shown),
+    Refused(String),
+    Failed(String),
+}
+
+fn session(dir: &std::path::Path, in_memory: bool) -> Session {
+    let mut seam = Seam::real();
+    if in_memory {
+        seam.index = Arc::new(memory::open);
+    }
+    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
+    let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
+    Session::new(Start {
+        warehouse: Arc::new(warehouse),
+        clock: Box::new(clock),
+        user: "ALIYUN$owner".into(),
+        project: "default".into(),
+        zone: Tz::UTC,
+        interrupt: odpsh::interrupt::Interrupt::never(),
+        memory_bytes: 1 << 28,
+    })
+}
+
+fn canonical(text: Option<String>, kind: Kind) -> Option<String> {
+    match (text, kind) {
+        (Some(text), Kind::Real) => {
+            let number: f64 = text.parse().expect("a number");
+            Some(format!("{:?}", number + 0.0))
+        }
+        (text, _) => text,
+    }
+}
+
+fn run(session: &mut Session, sql: &str, kinds: &[Kind]) -> Seen {
+    match session.run(sql).outcome {
+        Ok(Outcome::Rows(set)) => {
+            let mut rows = Shown::new();
+            for batch in &set.batches {
+                for row in 0..batch.num_rows() {
+                    let values = batch.columns().iter().zip(kinds);
+                    let shown = values.map(|(array, kind)| canonical(text(array, row), *kind));
+                    rows.push(shown.collect());
+                }
+            }
+            rows.sort();
+            Seen::Rows(rows)
+        }
+        Ok(_) => Seen::Rows(Shown::new()),
+        Err(error) if error.kind() == ErrorKind::Internal => Seen::Failed(error.to_string()),
+        Err(error) if !error.to_string().starts_with("ODPS-") => Seen::Failed(error.to_string()),
+        Err(error)
+            if ["null_aware", "internal error"]
+                .iter()
+                .any(|word| error.to_string().contains(word)) =>
+        {
+            Seen::Failed(error.to_string())
+        }
+        Err(error) => Seen::Refused(error.to_string()),
+    }
+}
+
+fn shown(rows: Vec<Vec<Value>>, kinds: &[Kind]) -> Shown {
+    let one = |(value, kind): (Value, &Kind)| {
+        let text = match value {
+            Value::Null(_) => None,
+            Value::Int(n) => Some(n.to_string()),
+            Value::Text(text) => Some(text),
+            Value::Real(x) => Some(format!("{x:?}")),
+            Value::Bool(b) => Some(b.to_string()),
+        };
+        canonical(text, *kind)
+    };
+    let rows = rows.into_iter();
+    let mut rows: Shown = rows
+        .map(|row| row.into_iter().zip(kinds).map(one).collect())
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn prepare(tables: &[Table], in_memory: bool) -> (tempfile::TempDir, Session) {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut session = session(home.path(), in_memory);
+    for sql in tables.iter().flat_map(statements) {
+        if let Seen::Refused(error) | Seen::Failed(error) = run(&mut session, &sql, &[]) {
+            panic!("{sql}: {error}");
+        }
+    }
+    (home, session)
+}
+
+fn script(tables: &[Table], query: &Query) -> String {
+    let mut lines: Vec<String> = tables.iter().flat_map(statements).collect();
+    lines.push(query::query(query));
+    lines.iter().map(|line| format!("{line};\n")).collect()
+}
+
+/// Whether this query over these tables, in a warehouse of its own, differs from the evaluator.
+fn differs(tables: &[Table], query: &Query, kinds: &[Kind], in_memory: bool) -> Option<String> {
+    let expected = shown(evaluator::rows(query, &model(tables)).ok()?, kinds);
+    let (_home, mut session) = prepare(tables, in_memory);
+    match run(&mut session, &query::query(query), kinds) {
+        Seen::Rows(seen) if seen == expected => None,
+        Seen::Refused(_) => None,
+        Seen::Rows(seen) => Some(format!("expected {expected:?}\n     got {seen:?}")),
+        Seen::Failed(error) => Some(error),
+    }
+}
+
+/// The message without what changes from query to query.
+fn class(message: &str) -> String {
+    message
+        .chars()
+        .filter(|c| !c.is_ascii_digit())
+        .take(90)
+        .collect()
+}
+
+fn number(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).map_or(otherwise, |n| n.parse().expect("a number"))
+}
+
+#[test]
+fn queries_agree_with_the_evaluator() {
+    let wanted = number("ODPSH_DIFFERENTIAL", 300);
+    let failures_max = number("ODPSH_DIFFERENTIAL_FAILURES", 1);
+    let mut seed = number("ODPSH_DIFFERENTIAL_SEED", 1);
+    let (mut compared, mut undefined) = (0, 0);
+    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    let mut failures = Vec::new();
+    while compared + undefined < wanted && failures.len() < failures_max {
+        let mut dice = Dice(seed as u64);
+        let in_memory = dice.below(2) == 0;
+        let tables = tables(&mut dice);
+        let contents = model(&tables);
+        let (_home, mut session) = prepare(&tables, in_memory);
+        for _ in 0..QUERIES_PER_WAREHOUSE {
+            let mut generator = Generator {
+                dice: &mut dice,
+                tables: &tables,
+                aliases: 0,
+            };
+            let (query, kinds) = generator.any();
+            let Ok(expected) = evaluator::rows(&query, &contents) else {
+                undefined += 1;
+                continue;
+            };
+            compared += 1;
+            let expected = shown(expected, &kinds);
+            match run(&mut session, &query::query(&query), &kinds) {
+                Seen::Rows(seen) if seen == expected => {}
+                Seen::Refused(message) => *refused.entry(class(&message)).or_default() += 1,
+                Seen::Rows(_) | Seen::Failed(_) => {
+                    let fails = |tables: &[Table], query: &Query| {
+                        differs(tables, query, &kinds, in_memory).is_some()
+                    };
+                    let (tables, query) = shrink::smallest(tables.clone(), query, &fails);
+                    let what = differs(&tables, &query, &kinds, in_memory);
+                    let what = what.unwrap_or_else(|| "only in the warehouse of its seed".into());
+                    let script = script(&tables, &query);
+                    eprintln!("-- seed {seed}, after {compared} queries\n{script}{what}\n");
+                    failures.push(what);
+                    if failures.len() >= failures_max {
+                        break;
+                    }
+                }
+            }
+        }
+        seed += 1;
+    }
+    eprintln!("{compared} queries compared, {undefined} without a value, refused: {refused:#?}");
+    assert!(failures.is_empty(), "{} queries differ", failures.len());
+    let refusals: usize = refused.values().sum();
+    assert!(refusals * 5 < compared, "more than a fifth is refused");
+}
