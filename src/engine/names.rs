@@ -12,7 +12,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, NullEquality};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, Projection, Subquery,
-    SubqueryAlias, Union,
+    SubqueryAlias, Union, Unnest,
 };
 
 /// Stands between the name of a column and its number.
@@ -20,24 +20,33 @@ const MARK: char = '#';
 
 /// The plan under names of their own, where it joins anything.
 pub(super) fn with_own_names(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let (mut joins, mut is_lateral) = (false, false);
-    plan.apply_with_subqueries(|node| {
-        joins |= matches!(node, LogicalPlan::Join(_));
-        is_lateral |= matches!(node, LogicalPlan::Subquery(_));
-        node.apply_expressions(|expr| {
-            joins |= expr.exists(|expr| Ok(is_subquery(expr)))?;
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
-    // What stands in FROM and looks at its neighbours is a plan of its own kind.
-    if !joins || is_lateral {
+    if !joins(&plan)? {
         return Ok(plan);
     }
-    let before = Arc::clone(plan.schema());
     let renamed = Renaming::default().plan(&plan)?;
+    restored(&plan, renamed)
+}
+
+/// Whether a plan joins, or has a subquery that will be made a join.
+fn joins(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| {
+        let mut found = matches!(node, LogicalPlan::Join(_));
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|expr| Ok(is_subquery(expr)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(found)
+    })
+}
+
+/// `renamed` under the names that it had before.
+fn restored(before: &LogicalPlan, renamed: LogicalPlan) -> Result<LogicalPlan> {
+    if before.schema().fields().is_empty() {
+        return Ok(renamed);
+    }
     let columns = renamed.schema().columns().into_iter();
     let restored = columns
-        .zip(before.iter())
+        .zip(before.schema().iter())
         .map(|(column, (relation, field))| {
             Expr::Column(column).alias_qualified(relation.cloned(), field.name())
         });
@@ -124,8 +133,30 @@ impl Renaming {
                     .map(LogicalPlan::SubqueryAlias)
             }
             LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::Unnest(unnest) if unnest.options.recursions.is_empty() => {
+                let input = self.plan(&unnest.input)?;
+                let scope = Scope::of(&unnest.input, &input);
+                let columns = unnest.exec_columns.iter().map(|column| {
+                    let found = scope.find(column).map(|(own, _)| own);
+                    found.ok_or_else(|| unknown(column, &scope.before))
+                });
+                let columns = columns.collect::<Result<_>>()?;
+                Unnest::try_new(Arc::new(input), columns, unnest.options.clone())
+                    .map(LogicalPlan::Unnest)
+            }
             // What defines columns, and what has ways of its own to name them.
-            other => self.numbered(other.clone()),
+            other => {
+                let mut inputs = Vec::new();
+                for input in other.inputs() {
+                    let renamed = self.plan(input)?;
+                    inputs.push(restored(input, renamed)?);
+                }
+                let other = match inputs.is_empty() {
+                    true => other.clone(),
+                    false => other.with_new_exprs(other.expressions(), inputs)?,
+                };
+                self.numbered(other)
+            }
         }
     }
 

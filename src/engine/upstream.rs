@@ -11,6 +11,7 @@
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
 //! | issue 19921, pull 19926 | ROUND of a DECIMAL has no room for a new digit | `function::math` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
+//! | none known | a grouping over IS DISTINCT FROM, which CASE may become, is an internal error | `skip_physical_aggregate_schema_check` |
 //! | issue 22881, pull 22998 | USING under RIGHT and FULL JOIN takes the key of the left side | refused by [`fenced`] |
 
 use std::collections::HashSet;

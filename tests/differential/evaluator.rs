@@ -7,6 +7,8 @@ use crate::query::{Aggregate, Expr, From, Join, Kind, On, Query, Select, Value};
 
 pub type Tables = BTreeMap<String, Relation>;
 type Head = (String, String);
+/// The keys of a grouping (`None`: not in this set) and its rows.
+type Grouped = (Vec<Option<Value>>, Vec<Vec<Value>>);
 
 /// Rows, and what their columns are called: alias and name.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +162,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn from(&self, from: &From, outer: Option<&Scope>) -> Result<Relation> {
+    fn from(&self, from: &From) -> Result<Relation> {
         let renamed = |mut relation: Relation, alias: &String| {
             relation
                 .heads
@@ -174,9 +176,7 @@ impl Evaluator<'_> {
                 Ok(renamed(table.clone(), alias))
             }
             From::Derived(query, alias) => Ok(renamed(self.query(query, None)?, alias)),
-            From::Join(join, a, b, on) => {
-                self.join(*join, self.from(a, outer)?, self.from(b, outer)?, on)
-            }
+            From::Join(join, a, b, on) => self.join(*join, self.from(a)?, self.from(b)?, on),
         }
     }
 
@@ -250,7 +250,7 @@ impl Evaluator<'_> {
     }
 
     fn select(&self, select: &Select, outer: Option<&Scope>) -> Result<Relation> {
-        let source = self.from(&select.from, outer)?;
+        let source = self.from(&select.from)?;
         let mut rows = Vec::new();
         for row in source.rows {
             let scope = scope(outer, &source.heads, &row);
@@ -282,7 +282,7 @@ impl Evaluator<'_> {
             }
             Some(grouping) => {
                 for set in grouping.sets() {
-                    let mut groups: Vec<(Vec<Option<Value>>, Vec<Vec<Value>>)> = Vec::new();
+                    let mut groups: Vec<Grouped> = Vec::new();
                     if !set.contains(&true) {
                         groups.push((vec![None; set.len()], Vec::new()));
                     }

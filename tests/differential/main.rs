@@ -152,7 +152,7 @@ fn number(name: &str, otherwise: usize) -> usize {
 
 #[test]
 fn queries_agree_with_the_evaluator() {
-    let wanted = number("ODPSH_DIFFERENTIAL", 300);
+    let wanted = number("ODPSH_DIFFERENTIAL", 1000);
     let failures_max = number("ODPSH_DIFFERENTIAL_FAILURES", 1);
     let mut seed = number("ODPSH_DIFFERENTIAL_SEED", 1);
     let (mut compared, mut undefined) = (0, 0);

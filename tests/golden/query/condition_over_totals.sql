@@ -14,3 +14,5 @@ select k from t where exists (select count(*) from t where k > 5 having count(*)
 select k from t where exists (select count(*) from t u where u.p = t.p having count(*) = 0) order by k limit 9;
 select k from t where k in (select count(*) from t u where u.p = t.p having count(*) >= 0) order by k limit 9;
 select k, (select max(k) from t u where u.p = t.p having count(*) > 1) as m from t order by k limit 9;
+-- CASE of two booleans under a grouping.
+select * from ((select case when k >= 2 then false else true end as c from t) union (select true)) u order by c limit 9;
