@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::Casting;
 use super::failure::external;
-use super::function::{Operator, cast_expr, operator};
+use super::function::{Operator, cast_expr, has_room, operator};
 use super::types::arrow_type_name;
 use crate::error::Error;
 
@@ -250,12 +250,14 @@ impl Operands {
         }
         if operands.has_decimal() {
             let (left, left_type, right, right_type) = operands.as_decimals();
-            let scale = |given: &ArrowType| match given {
-                ArrowType::Decimal128(_, scale) => *scale,
-                _ => 0,
+            let exact = match ours {
+                Operator::Add => Operator::DecimalAdd,
+                Operator::Subtract => Operator::DecimalSubtract,
+                Operator::Multiply => Operator::DecimalMultiply,
+                _ => Operator::DecimalRemainder,
             };
-            if ours == Operator::Multiply && scale(&left_type) + scale(&right_type) > 18 {
-                return Ok(Some(operator(Operator::DecimalMultiply, left, right)));
+            if !has_room(exact, &left_type, &right_type) {
+                return Ok(Some(operator(exact, left, right)));
             }
             return Ok(Some(binary(left, plain, right)));
         }

@@ -26,7 +26,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 pub(super) use convert::cast_expr;
-pub(super) use operator::{Operator, operator};
+pub(super) use operator::{Operator, SCALE_MAX, has_room, operator};
 pub(super) use table::{Output, is_table_function, plan_table_function};
 
 use super::cast::Casting;

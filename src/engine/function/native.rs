@@ -7,7 +7,6 @@ use datafusion::functions_aggregate::{
     any_value::any_value_udaf,
     approx_distinct::approx_distinct_udaf,
     array_agg::array_agg_udaf,
-    average::avg_udaf,
     bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf},
     correlation::corr_udaf,
     count::count_udaf,
@@ -23,7 +22,7 @@ use datafusion::functions_aggregate::{
 };
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 
-use super::super::sum::sum_udaf;
+use super::super::sum::{avg_udaf, sum_udaf};
 use super::Described;
 
 const fn native(name: &'static str, usage: &'static str, summary: &'static str) -> Described {

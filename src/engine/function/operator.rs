@@ -1,6 +1,7 @@
 //! The arithmetic operators. Manual page: "Arithmetic operators".
 //!
-//! Whole numbers never wrap, `/` between them gives DOUBLE, and dividing by zero is an error.
+//! Whole numbers never wrap, `/` between them gives DOUBLE, and dividing by zero is an error. A DECIMAL has at most 38 digits,
+//! of which 18 stand behind the point: the digits further behind are cut, as the page "DECIMAL data type" says of all results.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -32,24 +33,32 @@ pub(in crate::engine) enum Operator {
     IntegerDivide,
     /// Of DOUBLE.
     Divide,
-    /// Of DECIMAL, where the plain product has too many digits behind the point.
+    /// Of DECIMAL, where the engine's own could have more digits than a DECIMAL: it lets 39 pass.
+    DecimalAdd,
+    DecimalSubtract,
     DecimalMultiply,
+    DecimalRemainder,
+    /// Of DECIMAL.
     DecimalDivide,
 }
 
-const ALL: [Operator; 8] = [
+const ALL: [Operator; 11] = [
     Operator::Add,
     Operator::Subtract,
     Operator::Multiply,
     Operator::Remainder,
     Operator::IntegerDivide,
     Operator::Divide,
+    Operator::DecimalAdd,
+    Operator::DecimalSubtract,
     Operator::DecimalMultiply,
+    Operator::DecimalRemainder,
     Operator::DecimalDivide,
 ];
 
 /// Most digits behind the point of a DECIMAL.
-const SCALE_MAX: i8 = 18;
+pub(in crate::engine) const SCALE_MAX: i8 = 18;
+const DIGITS_MAX: u8 = 38;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OperatorFunction {
@@ -83,7 +92,10 @@ impl ScalarUDFImpl for OperatorFunction {
             Operator::Remainder => "__remainder",
             Operator::IntegerDivide => "__div",
             Operator::Divide => "__divide",
+            Operator::DecimalAdd => "__decimal_add",
+            Operator::DecimalSubtract => "__decimal_subtract",
             Operator::DecimalMultiply => "__decimal_multiply",
+            Operator::DecimalRemainder => "__decimal_remainder",
             Operator::DecimalDivide => "__decimal_divide",
         }
     }
@@ -99,9 +111,11 @@ impl ScalarUDFImpl for OperatorFunction {
             }
             Operator::IntegerDivide => ArrowType::Int64,
             Operator::Divide => ArrowType::Float64,
-            Operator::DecimalMultiply | Operator::DecimalDivide => {
-                decimal_type(self.operator, &types[0], &types[1])
-            }
+            Operator::DecimalAdd
+            | Operator::DecimalSubtract
+            | Operator::DecimalMultiply
+            | Operator::DecimalRemainder
+            | Operator::DecimalDivide => decimal_type(self.operator, &types[0], &types[1]),
         })
     }
 
@@ -128,8 +142,16 @@ impl ScalarUDFImpl for OperatorFunction {
             Operator::Remainder => numeric::rem(left, right).map_err(failed)?,
             Operator::IntegerDivide => numeric::div(left, right).map_err(failed)?,
             Operator::Divide => divide(left, right)?,
-            Operator::DecimalMultiply | Operator::DecimalDivide => {
-                decimals(self.operator, left, right, args.return_field.data_type())?
+            Operator::DecimalAdd
+            | Operator::DecimalSubtract
+            | Operator::DecimalMultiply
+            | Operator::DecimalRemainder
+            | Operator::DecimalDivide => {
+                let to = args.return_field.data_type();
+                match plain_decimals(self.operator, left, right, to) {
+                    Some(result) => result,
+                    None => decimals(self.operator, left, right, to)?,
+                }
             }
         };
         // The lowest number of 64 bits is no BIGINT.
@@ -149,10 +171,10 @@ impl ScalarUDFImpl for OperatorFunction {
 impl OperatorFunction {
     fn word(&self) -> &'static str {
         match self.operator {
-            Operator::Add => "the sum",
-            Operator::Subtract => "the difference",
+            Operator::Add | Operator::DecimalAdd => "the sum",
+            Operator::Subtract | Operator::DecimalSubtract => "the difference",
             Operator::Multiply | Operator::DecimalMultiply => "the product",
-            Operator::Remainder => "the remainder",
+            Operator::Remainder | Operator::DecimalRemainder => "the remainder",
             Operator::IntegerDivide | Operator::Divide | Operator::DecimalDivide => "the quotient",
         }
     }
@@ -204,16 +226,59 @@ fn parts(data_type: &ArrowType) -> (u8, i8) {
     }
 }
 
+/// Whether a result of the engine's own operator always has as many digits as a DECIMAL may have.
+pub(in crate::engine) fn has_room(operator: Operator, left: &ArrowType, right: &ArrowType) -> bool {
+    let ((p, a), (q, b)) = (parts(left), parts(right));
+    let whole = |digits: u8, scale: i8| i32::from(digits) - i32::from(scale);
+    let scale = i32::from(a.max(b));
+    match operator {
+        Operator::DecimalAdd | Operator::DecimalSubtract => {
+            whole(p, a).max(whole(q, b)) + scale + 1 <= i32::from(DIGITS_MAX)
+        }
+        Operator::DecimalRemainder => {
+            // Both are brought to one scale first.
+            whole(p, a).max(whole(q, b)) + scale <= i32::from(DIGITS_MAX)
+        }
+        Operator::DecimalMultiply => p + q < DIGITS_MAX && a + b <= SCALE_MAX,
+        _ => false,
+    }
+}
+
 fn decimal_type(operator: Operator, left: &ArrowType, right: &ArrowType) -> ArrowType {
     let ((_, a), (q, b)) = (parts(left), parts(right));
     let scale = match operator {
         Operator::DecimalDivide => (a.max(0) + q as i8 + 1).max(6),
-        _ => a + b,
+        Operator::DecimalMultiply => a + b,
+        _ => a.max(b),
     };
-    ArrowType::Decimal128(38, scale.min(SCALE_MAX))
+    ArrowType::Decimal128(DIGITS_MAX, scale.min(SCALE_MAX))
 }
 
-/// Exact, then rounded half away from zero to the digits that are kept.
+/// By the engine's operator, where it gives all digits that are kept and none too many.
+fn plain_decimals(
+    operator: Operator,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    to: &ArrowType,
+) -> Option<ArrayRef> {
+    let result = match operator {
+        Operator::DecimalAdd => numeric::add(left, right),
+        Operator::DecimalSubtract => numeric::sub(left, right),
+        Operator::DecimalMultiply => numeric::mul(left, right),
+        _ => return None,
+    };
+    let result = result.ok()?;
+    let values = result.as_primitive_opt::<Decimal128Type>()?;
+    let limit = 10_i128.pow(u32::from(DIGITS_MAX));
+    // What stands under a NULL says nothing, and a bad one only takes the longer way.
+    let are_fit = values.values().iter().fold(true, |fit, value| {
+        fit & (-limit < *value) & (*value < limit)
+    });
+    let is_same = parts(result.data_type()).1 == parts(to).1;
+    (are_fit && is_same).then(|| Arc::new(values.clone().with_data_type(to.clone())) as ArrayRef)
+}
+
+/// Exact, then cut to the digits that are kept.
 fn decimals(
     operator: Operator,
     left: &dyn Datum,
@@ -229,46 +294,36 @@ fn decimals(
     );
     let rows = if a_constant { b.len() } else { a.len() };
     let ten = |power: i32| i256::from_i128(10).wrapping_pow(power.max(0) as u32);
-    let rounded = |value: i256, unit: i256| {
-        let half = unit.wrapping_div(i256::from_i128(2));
-        let rest = value.wrapping_rem(unit);
-        let whole = value.wrapping_div(unit);
-        let is_up = rest.wrapping_abs() >= unit.wrapping_sub(half);
-        match (is_up, value.is_negative()) {
-            (true, true) => whole.wrapping_sub(i256::ONE),
-            (true, false) => whole.wrapping_add(i256::ONE),
-            (false, _) => whole,
-        }
+    // At most 76 digits, which 256 bits hold.
+    let at_scale = |value: i256, from: i8| {
+        let (up, down) = (i32::from(scale - from), i32::from(from - scale));
+        value.wrapping_mul(ten(up)).wrapping_div(ten(down))
     };
-    let limit = 10u128.pow(38);
+    let limit = 10_u128.pow(u32::from(DIGITS_MAX));
     let one = |x: i128, y: i128| -> EngineResult<i128> {
         let (x, y) = (i256::from_i128(x), i256::from_i128(y));
+        let divisor = || match y {
+            i256::ZERO => Err(external(Error::overflow("division by zero"))),
+            y => Ok(y),
+        };
         let exact = match operator {
             Operator::DecimalDivide => {
-                if y == i256::ZERO {
-                    return Err(external(Error::overflow("division by zero")));
-                }
                 let shift = i32::from(scale) - i32::from(a_scale) + i32::from(b_scale);
+                let divisor = divisor()?.wrapping_mul(ten(-shift));
                 let scaled = x.checked_mul(ten(shift));
-                scaled.map(|scaled| {
-                    let negative = y.is_negative();
-                    let divisor = y.wrapping_abs().wrapping_mul(ten(-shift));
-                    let value = rounded(scaled, divisor);
-                    if negative {
-                        value.wrapping_neg()
-                    } else {
-                        value
-                    }
-                })
+                scaled.map(|scaled| scaled.wrapping_div(divisor))
             }
-            _ => x.checked_mul(y).map(|product| {
-                let dropped = i32::from(a_scale) + i32::from(b_scale) - i32::from(scale);
-                if dropped > 0 {
-                    rounded(product, ten(dropped))
-                } else {
-                    product
-                }
-            }),
+            Operator::DecimalAdd => Some(at_scale(x, a_scale).wrapping_add(at_scale(y, b_scale))),
+            Operator::DecimalSubtract => {
+                Some(at_scale(x, a_scale).wrapping_sub(at_scale(y, b_scale)))
+            }
+            Operator::DecimalRemainder => {
+                divisor()?;
+                Some(at_scale(x, a_scale).wrapping_rem(at_scale(y, b_scale)))
+            }
+            _ => x
+                .checked_mul(y)
+                .map(|product| at_scale(product, a_scale + b_scale)),
         };
         let fits = exact
             .and_then(i256::to_i128)

@@ -1,0 +1,20 @@
+-- Sums, means and operators of DECIMAL keep to 38 digits or are refused; what is behind 18 digits is cut.
+set odps.sql.validate.orderby.limit=false;
+create table d (m decimal(38,18)); insert into d values (cast('99999999999999999999.999999999999999999' as decimal(38,18))); insert into d select * from d;
+select sum(m) from d;
+select avg(m) from d;
+select m + cast('0.000000000000000001' as decimal(38,18)) from d limit 1;
+select m - cast('0.000000000000000001' as decimal(38,18)) from d limit 1;
+select sum(x) from values (cast('60000000000000000000000000000000000000' as decimal(38,0))), (cast('60000000000000000000000000000000000000' as decimal(38,0))) t(x);
+select sum(x) from values (cast('60000000000000000000000000000000000000' as decimal(38,0))), (cast('60000000000000000000000000000000000000' as decimal(38,0))), (cast('-60000000000000000000000000000000000000' as decimal(38,0))) t(x);
+select sum(distinct m) from d;
+select sum(distinct x) from values (9223372036854775807),(9223372036854775806) t(x);
+select sum(distinct x), count(distinct y) from values (9223372036854775807,1),(9223372036854775806,1) t(x,y);
+select avg(x), sum(x)/count(x) from values (1BD),(2BD),(2BD) t(x);
+select avg(distinct m), sum(distinct m) from d;
+select k, sum(x) from values (1,cast('60000000000000000000000000000000000000' as decimal(38,0))), (2,cast('60000000000000000000000000000000000000' as decimal(38,0))),(1,cast('-60000000000000000000000000000000000000' as decimal(38,0))), (2,cast(null as decimal(38,0))), (3, null) t(k,x) group by k order by k limit 9;
+select m % cast('7' as decimal(38,0)) from d limit 1;
+select m * 2BD from d;
+select 2BD/3BD, -2BD/3BD, 1.5BD*0.3333333333333333333BD;
+select sum(x) over (order by i rows between 1 preceding and current row) from values (1, cast('60000000000000000000000000000000000000' as decimal(38,0))), (2,cast('-60000000000000000000000000000000000000' as decimal(38,0))), (3, cast('60000000000000000000000000000000000000' as decimal(38,0))) t(i,x);
+select avg(x) from values (cast(1 as decimal(10,0))), (cast(2 as decimal(10,0))), (cast(2 as decimal(10,0))) t(x);
