@@ -5,6 +5,7 @@
 //! `planner` says what operators mean. Everything asynchronous ends here.
 
 pub mod cast;
+mod comparison;
 pub mod csv;
 mod failure;
 mod files;

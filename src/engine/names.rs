@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, DFSchemaRef, NullEquality};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, Projection, Subquery,
@@ -318,11 +318,4 @@ impl Renaming {
 
 fn unknown(column: &Column, schema: &DFSchema) -> DataFusionError {
     DataFusionError::Internal(format!("column {column} is not one of {schema}"))
-}
-
-/// Whether a plan has an inner join that takes NULL for a value.
-pub(super) fn has_null_safe_join(plan: &LogicalPlan) -> Result<bool> {
-    plan.exists(|node| {
-        Ok(matches!(node, LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull))
-    })
 }

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cast::Casting;
+use super::comparison::comparable;
 use super::failure::external;
 use super::function::{Operator, cast_expr, has_room, operator};
 use super::types::arrow_type_name;
@@ -92,10 +93,6 @@ fn binary(left: Expr, op: PlainOperator, right: Expr) -> Expr {
         op,
         right: Box::new(right),
     })
-}
-
-fn is_moment(given: &ArrowType) -> bool {
-    matches!(given, ArrowType::Date32 | ArrowType::Timestamp(..))
 }
 
 fn is_number(given: &ArrowType) -> bool {
@@ -299,38 +296,8 @@ impl Operands {
 
     /// The comparison where its operands have different kinds of types; `None` where the engine's own does.
     fn comparison(&self, op: PlainOperator) -> EngineResult<Option<Expr>> {
-        let (left, right) = (&self.left.1, &self.right.1);
-        if left.is_null() || right.is_null() {
-            return Ok(None);
-        }
-        let compared = |to: &str| {
-            Some(binary(
-                self.cast(&self.left, to),
-                op,
-                self.cast(&self.right, to),
-            ))
-        };
-        let pair = |a: &dyn Fn(&ArrowType) -> bool, b: &dyn Fn(&ArrowType) -> bool| {
-            (a(left) && b(right)) || (a(right) && b(left))
-        };
-        let is_text = |given: &ArrowType| given.is_string();
-        Ok(if pair(&is_text, &|given: &ArrowType| given.is_decimal()) {
-            compared("decimal")
-        } else if pair(&is_text, &is_number) {
-            compared("double")
-        } else if pair(&is_text, &|given| matches!(given, ArrowType::Date32)) {
-            compared("date")
-        } else if pair(&is_text, &is_moment) {
-            let moment = if is_text(left) { right } else { left };
-            compared(&arrow_type_name(moment).to_lowercase())
-        } else if (matches!(left, ArrowType::Boolean) != matches!(right, ArrowType::Boolean))
-            || (is_number(left) && is_moment(right))
-            || (is_moment(left) && is_number(right))
-        {
-            return Err(self.refused("a comparison"));
-        } else {
-            None
-        })
+        let operands = comparable(&self.left, &self.right, self.casting)?;
+        Ok(operands.map(|(left, right)| binary(left, op, right)))
     }
 
     fn joined(&self) -> Expr {

@@ -2,36 +2,51 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::NullEquality;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use super::names::has_null_safe_join;
-
 /// The engine's rules, the guarded ones in their places.
 pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let guarded = |rule: Arc<dyn OptimizerRule + Send + Sync>| match rule.name() {
-        "eliminate_cross_join" => Arc::new(CrossJoins(EliminateCrossJoin::new())) as _,
-        _ => rule,
+    let guarded = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
+        let spares: fn(&LogicalPlan) -> Result<bool> = match rule.name() {
+            // It puts inner joins in an order of their own and forgets that one of them takes NULL for a value, or gives
+            // that to all.
+            "eliminate_cross_join" => has_null_safe_join,
+            // It adds `a = b` to the keys of a join that takes NULL for a value.
+            "extract_equijoin_predicate" => |plan| Ok(is_null_safe_join(plan)),
+            _ => return rule,
+        };
+        Arc::new(Guarded { rule, spares }) as _
     };
     Optimizer::new().rules.into_iter().map(guarded).collect()
 }
 
-/// Inner joins in an order of their own, except where one of them takes NULL for a value: the rule forgets that of all but
-/// the outermost, and gives it to all where that one has it.
-#[derive(Debug)]
-struct CrossJoins(EliminateCrossJoin);
+fn is_null_safe_join(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull)
+}
 
-impl OptimizerRule for CrossJoins {
+fn has_null_safe_join(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| Ok(is_null_safe_join(node)))
+}
+
+/// A rule that leaves some plans as they are.
+#[derive(Debug)]
+struct Guarded {
+    rule: Arc<dyn OptimizerRule + Send + Sync>,
+    spares: fn(&LogicalPlan) -> Result<bool>,
+}
+
+impl OptimizerRule for Guarded {
     fn name(&self) -> &str {
-        self.0.name()
+        self.rule.name()
     }
 
     fn apply_order(&self) -> Option<ApplyOrder> {
-        self.0.apply_order()
+        self.rule.apply_order()
     }
 
     fn supports_rewrite(&self) -> bool {
@@ -43,9 +58,9 @@ impl OptimizerRule for CrossJoins {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        match has_null_safe_join(&plan)? {
+        match (self.spares)(&plan)? {
             true => Ok(Transformed::no(plan)),
-            false => self.0.rewrite(plan, config),
+            false => self.rule.rewrite(plan, config),
         }
     }
 }

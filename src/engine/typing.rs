@@ -5,18 +5,22 @@
 
 use datafusion::arrow::datatypes::DataType as ArrowType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::expr::{Case, Exists, InList, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
+use datafusion::logical_expr::utils::{
+    conjunction, disjunction, merge_schema, split_conjunction_owned,
+};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when,
+    Expr, ExprSchemable, Filter, Join, LogicalPlan, LogicalPlanBuilder, Subquery, Union,
+    cast as engine_cast, lit, when,
 };
 
 use super::cast::Casting;
+use super::comparison::{DecimalDigits, comparable, equal};
 use super::failure::external;
 use super::function::cast_expr;
 use super::types::arrow_type_name;
@@ -26,11 +30,17 @@ use crate::error::Error;
 /// Checks and completes a plan.
 pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<LogicalPlan> {
     let changed = plan.transform_up_with_subqueries(|node| {
-        if let LogicalPlan::Union(union) = &node {
-            check_union(&union.inputs)?;
-        }
+        // What stands below may have got other types.
+        let node = match node.recompute_schema()? {
+            LogicalPlan::Union(union) => {
+                check_union(&union.inputs)?;
+                LogicalPlan::Union(as_doubles(union)?)
+            }
+            node => node,
+        };
         let node = match upstream::fenced(node)? {
-            LogicalPlan::Filter(filter) => null_aware(filter)?,
+            LogicalPlan::Filter(filter) => null_aware(filter, casting)?,
+            LogicalPlan::Join(join) => with_comparable_keys(join, casting)?,
             node => node,
         };
         let schema = merge_schema(&node.inputs());
@@ -38,8 +48,8 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
         node.map_expressions(|expr| {
             let name = names.save(&expr);
             let typed = expr.transform_up(|expr| {
-                let cured = upstream::expression(expr, &schema, casting)?;
-                cured.transform_data(|expr| typed_expr(expr, &schema, casting))
+                let typed = typed_expr(expr, &schema, casting)?;
+                typed.transform_data(|expr| upstream::expression(expr, &schema, casting))
             })?;
             typed.map_data(|expr| Ok(name.restore(upstream::separate_operands(expr, casting)?)))
         })
@@ -49,17 +59,21 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
 
 /// A filter in which IN with a subquery keeps its three values wherever it stands. The engine sees to that for
 /// a condition by itself; inside of OR, NOT or CASE it only tells found from not found.
-fn null_aware(filter: Filter) -> EngineResult<LogicalPlan> {
+fn null_aware(filter: Filter, casting: Casting) -> EngineResult<LogicalPlan> {
     let schema = Arc::clone(filter.input.schema());
-    let predicate = upstream::one_row_subqueries(filter.predicate, &schema)?;
+    let predicate = upstream::one_row_subqueries(filter.predicate, &schema, casting)?;
     let conditions = split_conjunction_owned(predicate).into_iter();
     let conditions = conditions.map(|condition| match condition {
         // The engine's anti join knows NULL of a column beside one that is not correlated.
-        Expr::InSubquery(inside) if inside.negated && !is_plain(&inside) => not_in(inside, &schema),
+        Expr::InSubquery(inside) if inside.negated && !is_plain(&inside) => {
+            not_in(inside, &schema, casting)
+        }
         alone @ Expr::InSubquery(_) => Ok(alone),
         other => {
             let changed = other.transform_up(|expr| match expr {
-                Expr::InSubquery(inside) => found_in(inside, &schema).map(Transformed::yes),
+                Expr::InSubquery(inside) => {
+                    found_in(inside, &schema, casting).map(Transformed::yes)
+                }
                 other => Ok(Transformed::no(other)),
             });
             changed.map(|changed| changed.data)
@@ -75,19 +89,28 @@ fn is_plain(inside: &InSubquery) -> bool {
 }
 
 /// `x NOT IN (q)` as a condition by itself: there is no row of q that is x or may be.
-fn not_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
+fn not_in(inside: InSubquery, schema: &DFSchema, casting: Casting) -> EngineResult<Expr> {
     let columns = inside.subquery.subquery.schema().columns();
     let [column] = columns.as_slice() else {
         return Ok(Expr::InSubquery(inside));
     };
+    let given = inside.expr.get_type(schema)?;
     let outer = as_outer(*inside.expr, schema)?;
     let value = Expr::Column(column.clone());
-    let may_be = value
-        .clone()
-        .eq(outer.clone())
-        .or(value.is_null())
-        .or(outer.is_null());
+    let value_type = inner_type(&inside.subquery);
+    let is_same = equal((value.clone(), value_type), (outer.clone(), given), casting)?;
+    let may_be = is_same.or(value.is_null()).or(outer.is_null());
     exists(&inside.subquery, Some(may_be)).map(|found| !found)
+}
+
+fn projected(subquery: &Subquery, value: Expr) -> EngineResult<LogicalPlan> {
+    LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+        .project([value.alias("__comparable")])?
+        .build()
+}
+
+fn inner_type(subquery: &Subquery) -> ArrowType {
+    subquery.subquery.schema().field(0).data_type().clone()
 }
 
 /// Whether a subquery has a row of which a condition is true.
@@ -125,7 +148,7 @@ fn as_outer(expr: Expr, schema: &DFSchema) -> EngineResult<Expr> {
 
 /// `x IN (q)` by its definition: TRUE where q has it, else NULL where x is NULL and q is not empty or where q has
 /// a NULL, else FALSE.
-fn found_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
+fn found_in(inside: InSubquery, schema: &DFSchema, casting: Casting) -> EngineResult<Expr> {
     let InSubquery {
         expr,
         subquery,
@@ -139,7 +162,12 @@ fn found_in(inside: InSubquery, schema: &DFSchema) -> EngineResult<Expr> {
     let exists = |condition| exists(&subquery, condition);
     let outer = as_outer(expr.as_ref().clone(), schema)?;
     let value = Expr::Column(column.clone());
-    let is_found = exists(Some(value.clone().eq(outer)))?;
+    let is_same = equal(
+        (value.clone(), inner_type(&subquery)),
+        (outer, expr.get_type(schema)?),
+        casting,
+    )?;
+    let is_found = exists(Some(is_same))?;
     let is_unknown = expr
         .is_null()
         .and(exists(None)?)
@@ -157,48 +185,60 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
     let is_text = |given: &ArrowType| given.is_string();
     let is_number = |given: &ArrowType| given.is_numeric() || given.is_decimal();
     match expr {
-        Expr::InList(InList {
-            expr,
-            list,
-            negated,
-        }) => {
-            let mut all = std::iter::once(&*expr).chain(&list);
-            let has_text = all.any(|item| is(item, &is_text));
-            let mut all = std::iter::once(&*expr).chain(&list);
-            let has_number = all.any(|item| is(item, &is_number));
-            if !(has_text && has_number) {
-                let same = Expr::InList(InList::new(expr, list, negated));
-                return Ok(Transformed::no(same));
-            }
-            let double = |item: Expr| cast_expr(item, "double", casting);
-            let list = list.into_iter().map(double).collect();
-            let list = InList::new(Box::new(double(*expr)), list, negated);
-            Ok(Transformed::yes(Expr::InList(list)))
-        }
+        Expr::InList(list) => in_list(list, schema, casting),
         Expr::InSubquery(InSubquery {
             expr,
             mut subquery,
             negated,
         }) => {
             let inner = subquery.subquery.schema();
-            let given = inner.fields().first().map(|field| field.data_type());
-            let is_mixed = inner.fields().len() == 1
-                && given.is_some_and(|given| {
-                    (is_text(given) && is(&expr, &is_number))
-                        || (is_number(given) && is(&expr, &is_text))
-                });
-            if !is_mixed {
+            let column = inner.columns().into_iter().next();
+            let (Some(column), 1) = (column, inner.fields().len()) else {
                 let same = InSubquery::new(expr, subquery, negated);
                 return Ok(Transformed::no(Expr::InSubquery(same)));
-            }
-            let column = Expr::Column(inner.columns().swap_remove(0));
-            let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
-                .project([cast_expr(column, "double", casting).alias("__double")])?
-                .build()?;
-            subquery.subquery = Arc::new(plan);
-            let expr = Box::new(cast_expr(*expr, "double", casting));
-            let mixed = InSubquery::new(expr, subquery, negated);
+            };
+            let given = expr.get_type(schema)?;
+            let value = (Expr::Column(column), inner_type(&subquery));
+            let outer = (*expr, given);
+            let Some((outer, value)) = comparable(&outer, &value, casting)? else {
+                let same = InSubquery::new(Box::new(outer.0), subquery, negated);
+                return Ok(Transformed::no(Expr::InSubquery(same)));
+            };
+            subquery.subquery = Arc::new(projected(&subquery, value)?);
+            let mixed = InSubquery::new(Box::new(outer), subquery, negated);
             Ok(Transformed::yes(Expr::InSubquery(mixed)))
+        }
+        Expr::ScalarFunction(call) if call.name() == "nullif" && call.args.len() == 2 => {
+            let [a, b] = [&call.args[0], &call.args[1]];
+            let operands = (
+                (a.clone(), a.get_type(schema)?),
+                (b.clone(), b.get_type(schema)?),
+            );
+            let compared = comparable(&operands.0, &operands.1, casting)?;
+            match compared {
+                Some((left, right)) if !a.is_volatile() => {
+                    let nothing = lit(ScalarValue::Null);
+                    let same = when(left.eq(right), nothing).otherwise(a.clone())?;
+                    Ok(Transformed::yes(same))
+                }
+                _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            }
+        }
+        Expr::SetComparison(mut compared) => {
+            let inner = compared.subquery.subquery.schema();
+            let column = inner.columns().into_iter().next();
+            let (Some(column), 1) = (column, inner.fields().len()) else {
+                return Ok(Transformed::no(Expr::SetComparison(compared)));
+            };
+            let given = compared.expr.get_type(schema)?;
+            let value = (Expr::Column(column), inner_type(&compared.subquery));
+            let outer = ((*compared.expr).clone(), given);
+            let Some((outer, value)) = comparable(&outer, &value, casting)? else {
+                return Ok(Transformed::no(Expr::SetComparison(compared)));
+            };
+            compared.subquery.subquery = Arc::new(projected(&compared.subquery, value)?);
+            compared.expr = Box::new(outer);
+            Ok(Transformed::yes(Expr::SetComparison(compared)))
         }
         Expr::Like(like) => {
             for side in [&like.expr, &like.pattern] {
@@ -218,12 +258,37 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
         Expr::ScalarFunction(mut call) if call.name() == "make_array" => {
             let mixed = call.args.iter().any(|item| is(item, &is_text))
                 && call.args.iter().any(|item| is(item, &is_number));
+            let given = call
+                .args
+                .iter()
+                .filter_map(|item| item.get_type(schema).ok());
+            if is_mixed_number(&given.collect::<Vec<_>>()) {
+                let items = call.args.into_iter();
+                call.args = items
+                    .map(|item| engine_cast(item, ArrowType::Float64))
+                    .collect();
+                return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+            }
             if !mixed {
                 return Ok(Transformed::no(Expr::ScalarFunction(call)));
             }
             let items = call.args.into_iter();
             call.args = items
                 .map(|item| cast_expr(item, "string", casting))
+                .collect();
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
+        }
+        Expr::ScalarFunction(mut call) if call.name() == "coalesce" => {
+            let given = call
+                .args
+                .iter()
+                .filter_map(|item| item.get_type(schema).ok());
+            if !is_mixed_number(&given.collect::<Vec<_>>()) {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            }
+            let items = call.args.into_iter();
+            call.args = items
+                .map(|item| engine_cast(item, ArrowType::Float64))
                 .collect();
             Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
@@ -235,6 +300,7 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
             Ok(Transformed::no(Expr::AggregateFunction(call)))
         }
         Expr::Case(case) => {
+            let case = with_comparable_values(case, schema, casting)?;
             let is_condition = |given: &ArrowType| *given == ArrowType::Boolean || given.is_null();
             let mut conditions = case.when_then_expr.iter().map(|(when, _)| when);
             if case.expr.is_none() && !conditions.all(|when| is(when, &is_condition)) {
@@ -249,10 +315,110 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
                     "the branches of CASE have types {a} and {b}"
                 ))));
             }
+            let thens = case.when_then_expr.iter().map(|(_, then)| then);
+            let given = thens
+                .chain(&case.else_expr)
+                .filter_map(|branch| branch.get_type(schema).ok());
+            if is_mixed_number(&given.collect::<Vec<_>>()) {
+                return Ok(Transformed::yes(Expr::Case(case_of_doubles(case))));
+            }
             Ok(as_texts(case, &is, casting))
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// `x IN (a, b, ...)`: where the items meet x in different types, `x = a OR x = b OR ...`.
+fn in_list(list: InList, schema: &DFSchema, casting: Casting) -> EngineResult<Transformed<Expr>> {
+    let InList {
+        expr,
+        list,
+        negated,
+    } = list;
+    let given = expr.get_type(schema)?;
+    let value = (*expr, given);
+    let mut pairs: Vec<(Expr, Expr, bool)> = Vec::with_capacity(list.len());
+    let (mut is_changed, mut is_one) = (false, true);
+    let mut digits = DecimalDigits::default();
+    for item in &list {
+        let item = (item.clone(), item.get_type(schema)?);
+        let changed = comparable(&value, &item, casting)?;
+        is_changed |= changed.is_some();
+        let (left, right) = changed.unwrap_or_else(|| (value.0.clone(), item.0.clone()));
+        digits.add(&left.get_type(schema)?);
+        digits.add(&right.get_type(schema)?);
+        // NULL has no type of its own.
+        let before = pairs.iter().rfind(|(.., is_null)| !is_null);
+        is_one &= item.1.is_null() || before.is_none_or(|(before, ..)| *before == left);
+        pairs.push((left, right, item.1.is_null()));
+    }
+    if !is_changed || value.0.is_volatile() {
+        let same = InList::new(Box::new(value.0), list, negated);
+        return Ok(Transformed::no(Expr::InList(same)));
+    }
+    if is_one && digits.fit() {
+        let left = pairs.iter().rfind(|(.., is_null)| !is_null);
+        let left = left.map_or(value.0, |(left, ..)| left.clone());
+        let items = pairs.into_iter().map(|(_, right, _)| right).collect();
+        let list = InList::new(Box::new(left), items, negated);
+        return Ok(Transformed::yes(Expr::InList(list)));
+    }
+    let equals = pairs.into_iter().map(|(left, right, _)| left.eq(right));
+    let any = disjunction(equals).unwrap_or_else(|| lit(false));
+    Ok(Transformed::yes(if negated { !any } else { any }))
+}
+
+/// `CASE x WHEN a ...` as `CASE WHEN x = a ...` where x and a value are compared in another type.
+fn with_comparable_values(case: Case, schema: &DFSchema, casting: Casting) -> EngineResult<Case> {
+    let Some(of) = &case.expr else {
+        return Ok(case);
+    };
+    let value = (of.as_ref().clone(), of.get_type(schema)?);
+    let mut branches = Vec::with_capacity(case.when_then_expr.len());
+    let mut is_changed = false;
+    for (when, then) in &case.when_then_expr {
+        let when = (when.as_ref().clone(), when.get_type(schema)?);
+        let changed = comparable(&value, &when, casting)?;
+        is_changed |= changed.is_some();
+        let (left, right) = changed.unwrap_or((value.0.clone(), when.0));
+        branches.push((Box::new(left.eq(right)), then.clone()));
+    }
+    if !is_changed || value.0.is_volatile() {
+        return Ok(case);
+    }
+    Ok(Case {
+        expr: None,
+        when_then_expr: branches,
+        else_expr: case.else_expr,
+    })
+}
+
+/// The columns of USING compared as `=` compares them.
+fn with_comparable_keys(mut join: Join, casting: Casting) -> EngineResult<LogicalPlan> {
+    for (left, right) in &mut join.on {
+        let a = (left.clone(), left.get_type(join.left.schema())?);
+        let b = (right.clone(), right.get_type(join.right.schema())?);
+        if let Some(compared) = comparable(&a, &b, casting)? {
+            (*left, *right) = compared;
+        }
+    }
+    Ok(LogicalPlan::Join(join))
+}
+
+/// DECIMAL and DOUBLE have DOUBLE in common, as in arithmetic.
+fn is_mixed_number(types: &[ArrowType]) -> bool {
+    types.iter().any(ArrowType::is_decimal)
+        && types.iter().any(ArrowType::is_floating)
+        && !types.iter().any(ArrowType::is_string)
+}
+
+fn case_of_doubles(mut case: Case) -> Case {
+    let thens = case.when_then_expr.iter_mut().map(|(_, then)| then);
+    for branch in thens.chain(&mut case.else_expr) {
+        let given = std::mem::take(&mut **branch);
+        **branch = engine_cast(given, ArrowType::Float64);
+    }
+    case
 }
 
 /// A CASE of which a branch is a text gives texts.
@@ -316,6 +482,38 @@ fn mismatch(types: impl Iterator<Item = ArrowType>) -> Option<(String, String)> 
         }
     }
     None
+}
+
+/// A column of a UNION that is DECIMAL here and DOUBLE there is DOUBLE.
+fn as_doubles(union: Union) -> EngineResult<Union> {
+    let types = |column: usize| {
+        let inputs = union.inputs.iter();
+        inputs.filter_map(move |input| Some(input.schema().fields().get(column)?.data_type()))
+    };
+    let mixed: Vec<bool> = (0..union.schema.fields().len())
+        .map(|column| {
+            types(column).any(|given| given.is_decimal())
+                && types(column).any(|given| given.is_floating())
+        })
+        .collect();
+    if !mixed.contains(&true) {
+        return Ok(union);
+    }
+    let inputs = union.inputs.into_iter().map(|input| {
+        let columns = input.schema().iter().zip(&mixed);
+        let columns = columns.map(|((relation, field), is_mixed)| {
+            let column = Expr::Column(Column::new(relation.cloned(), field.name()));
+            match is_mixed {
+                true => engine_cast(column, ArrowType::Float64)
+                    .alias_qualified(relation.cloned(), field.name()),
+                false => column,
+            }
+        });
+        let columns = columns.collect::<Vec<_>>();
+        let plan = LogicalPlanBuilder::from(input.as_ref().clone());
+        plan.project(columns)?.build().map(Arc::new)
+    });
+    Union::try_new_with_loose_types(inputs.collect::<EngineResult<_>>()?)
 }
 
 fn check_union(inputs: &[Arc<LogicalPlan>]) -> EngineResult<()> {

@@ -3,7 +3,7 @@
 //! | upstream (apache/datafusion) | symptom | cure |
 //! |---|---|---|
 //! | pull 25259, issues 25244, 25262, 25263, 25264, 25296 | a filter above a join reaches the other table's column of that name | [`super::names`] |
-//! | none known | `<=>` in a chain of inner joins becomes `=` | [`super::rules`] |
+//! | none known | `<=>` in a chain of inner joins becomes `=`; `=` beside `<=>` in one join becomes `<=>` | [`super::rules`] |
 //! | issue 24960, 25519 | EXISTS and IN over an aggregate without GROUP BY lose the row it always has | [`one_row_subqueries`] |
 //! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
 //! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
@@ -12,6 +12,8 @@
 //! | issue 19921, pull 19926 | ROUND of a DECIMAL has no room for a new digit | `function::math` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
 //! | none known | a grouping over IS DISTINCT FROM, which CASE may become, is an internal error | `skip_physical_aggregate_schema_check` |
+//! | issue 16406 | SUM of DECIMAL wraps past 38 digits, `+`, `-` and `*` let 39 pass | [`super::sum`], `function::operator` |
+//! | none known | DECIMAL meets DOUBLE in DECIMAL(p,15) | [`super::comparison`] |
 //! | issue 22881, pull 22998 | USING under RIGHT and FULL JOIN takes the key of the left side | refused by [`fenced`] |
 
 use std::collections::HashSet;
@@ -22,11 +24,12 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{BinaryExpr, Case, WindowFunction};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan, LogicalPlanBuilder,
-    Operator, SubqueryAlias, lit, when,
+    Distinct, Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan,
+    LogicalPlanBuilder, Operator, SubqueryAlias, lit, when,
 };
 
 use super::cast::Casting;
+use super::comparison::equal;
 use super::failure::external;
 use super::function::internal_call;
 use crate::error::Error;
@@ -87,6 +90,7 @@ fn rows_of(plan: &LogicalPlan) -> Rows {
         LogicalPlan::Projection(projection) => rows_of(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => rows_of(&alias.input),
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => rows_of(&sort.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => rows_of(input),
         LogicalPlan::Aggregate(aggregate) => match aggregate.group_expr.as_slice() {
             [] => Rows::One,
             [Expr::GroupingSet(sets)] => match sets {
@@ -105,6 +109,7 @@ fn filters_own_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Projection(projection) => filters_own_row(&projection.input),
         LogicalPlan::SubqueryAlias(alias) => filters_own_row(&alias.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => filters_own_row(input),
         LogicalPlan::Filter(filter) => {
             rows_of(&filter.input) != Rows::Any || filters_own_row(&filter.input)
         }
@@ -117,7 +122,7 @@ fn filters_own_row(plan: &LogicalPlan) -> bool {
 /// # Errors
 /// `NotSupported` for HAVING over such a row in a subquery that looks at the query around it: made a join, it has the row only
 /// where something matches.
-pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema, casting: Casting) -> Result<Expr> {
     let changed = expr.transform_up(|expr| {
         let subquery = match &expr {
             Expr::Exists(exists) => Some(&exists.subquery),
@@ -139,18 +144,13 @@ pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema) -> Result<Expr> 
             Expr::InSubquery(inside) if rows_of(&inside.subquery.subquery) == Rows::One => {
                 let inner = inside.subquery.subquery.schema();
                 let given = inside.expr.get_type(schema)?;
-                let is_alike = inner.fields().len() == 1 && {
-                    let other = inner.field(0).data_type();
-                    *other == given || (other.is_numeric() && given.is_numeric())
-                };
-                if !is_alike {
+                if inner.fields().len() != 1 {
                     return Ok(Transformed::no(Expr::InSubquery(inside)));
                 }
+                let value_type = inner.field(0).data_type().clone();
                 let value = Expr::ScalarSubquery(inside.subquery);
-                Transformed::yes(match inside.negated {
-                    true => (*inside.expr).not_eq(value),
-                    false => (*inside.expr).eq(value),
-                })
+                let same = equal((*inside.expr, given), (value, value_type), casting)?;
+                Transformed::yes(if inside.negated { !same } else { same })
             }
             other => Transformed::no(other),
         })

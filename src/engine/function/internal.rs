@@ -5,6 +5,7 @@ use datafusion::arrow::datatypes::{DataType as ArrowType, TimestampMillisecondTy
 
 use super::array::{ELEMENT, MAP, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
+use super::exact::AS_EXACT;
 use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast, without_negative_zero};
@@ -23,6 +24,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     HISTOGRAM_OF,
     function("__itself", "__itself", "a value as it is", &[Kind::Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), |call| Ok(call.any(0).array().clone())),
     function("__unsigned_zero", "__unsigned_zero", "a number, 0.0 for -0.0", &[Kind::Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), |call| Ok(without_negative_zero(call.any(0).array()))),
+    AS_EXACT,
     function("__between", "__between", "whether the first number lies between the others", &[Kind::Double, Kind::Double, Kind::Double], 0, Gives::Boolean, between),
     function("__moment", "__moment", "the statement's time", &[Kind::Int], 0, Gives::Datetime, moment),
     function("__split_plain", "__split_plain", "a text split by a separator", &[Kind::Text, Kind::Text], 0, Gives::Texts, split_plain),

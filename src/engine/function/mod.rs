@@ -7,6 +7,7 @@ mod conditional;
 mod convert;
 mod datetime;
 mod encoding;
+mod exact;
 mod format;
 mod from_json;
 mod gathered;
@@ -26,6 +27,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 pub(super) use convert::cast_expr;
+pub(super) use exact::shortest;
 pub(super) use operator::{Operator, SCALE_MAX, has_room, operator};
 pub(super) use table::{Output, is_table_function, plan_table_function};
 

@@ -16,3 +16,10 @@ select k from t where k in (select count(*) from t u where u.p = t.p having coun
 select k, (select max(k) from t u where u.p = t.p having count(*) > 1) as m from t order by k limit 9;
 -- CASE of two booleans under a grouping.
 select * from ((select case when k >= 2 then false else true end as c from t) union (select true)) u order by c limit 9;
+-- DISTINCT over the one row changes nothing.
+create table n (k bigint, p string);
+select t.k, r.c from t left join (select distinct count(k) as c from n) r on t.k is null order by t.k limit 9;
+select r.c from (select distinct min(k) as c, cast(null as boolean) as b from n) r where true <= r.b;
+-- One value is compared as = compares it, whatever kind of text it is.
+insert into n values (null, 'a');
+select k from n where 'a' not in (select min(t.p) from t where t.k = n.k);
