@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// Source of a statement's time and of new object ids.
@@ -90,7 +90,7 @@ impl ControlledClock {
     /// Reads `yyyy-MM-dd HH:mm:ss` in `zone`; `None` where the text or the instant is not valid.
     pub fn parse(text: &str, zone: Tz) -> Option<Self> {
         let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-        let instant = zone.from_local_datetime(&naive).earliest()?;
+        let instant = instant(naive, zone)?;
         Some(Self {
             next_ms: AtomicI64::new(instant.timestamp_millis()),
         })
@@ -118,8 +118,35 @@ impl Clock for ControlledClock {
 
 /// What a clock in `zone` shows at an instant; `None` where that is beyond what can be written down.
 pub fn local_time(utc: DateTime<Utc>, zone: Tz) -> Option<NaiveDateTime> {
-    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix();
-    utc.naive_utc().checked_add_offset(offset)
+    let utc = utc.naive_utc();
+    let known = within_tables(utc).unwrap_or(utc);
+    utc.checked_add_offset(zone.offset_from_utc_datetime(&known).fix())
+}
+
+/// The instant at which a clock in `zone` shows `local`: the first of two; `None` where it never does.
+pub fn instant(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+    let known = within_tables(local).unwrap_or(local);
+    let found = zone.from_local_datetime(&known).earliest()?;
+    let utc = local.checked_sub_offset(found.offset().fix())?;
+    Some(utc.and_utc())
+}
+
+/// Where the tables of time zones end: from here on the rules of their last years hold.
+const TABLES_END: i32 = 2100;
+
+/// A time beyond the tables in a year of theirs that has the same calendar. Years are counted from March here: the only day
+/// that comes and goes is their last, and no zone changes its clocks about it.
+fn within_tables(time: NaiveDateTime) -> Option<NaiveDateTime> {
+    let date = time.date();
+    let year = date.year() - i32::from(date.month() < 3);
+    if year < TABLES_END {
+        return None;
+    }
+    let begin = |year| NaiveDate::from_ymd_opt(year, 3, 1);
+    let first = begin(year)?;
+    let mut known = (TABLES_END - 12..TABLES_END).filter_map(begin);
+    let alike = known.find(|known| known.weekday() == first.weekday())?;
+    time.checked_sub_signed(first - alike)
 }
 
 /// Reads a span such as `25h`, `90m`, `10s` or `3d`, in milliseconds.
@@ -153,6 +180,50 @@ mod tests {
         assert_eq!(clock.begin_statement(), first + 3_602_000);
         assert_eq!(clock.object_id(0)[15], 1);
         assert!(ControlledClock::parse("yesterday", Tz::UTC).is_none());
+    }
+
+    #[test]
+    fn summer_time_goes_on_where_the_tables_end() {
+        let zone = Tz::America__New_York;
+        for year in 2090..2400 {
+            // The second Sunday of March and the first of November, at 02:00.
+            for (month, week, before, after) in [(3, 2, 5, 4), (11, 1, 4, 5)] {
+                let day =
+                    NaiveDate::from_weekday_of_month_opt(year, month, chrono::Weekday::Sun, week);
+                let change = day.and_then(|day| day.and_hms_opt(2, 0, 0)).expect("a day");
+                let utc = (change + chrono::TimeDelta::hours(before)).and_utc();
+                let minute = chrono::TimeDelta::minutes(1);
+                let offset = |at: DateTime<Utc>| {
+                    (at.naive_utc() - local_time(at, zone).expect("a time")).num_hours()
+                };
+                assert_eq!(
+                    (offset(utc - minute), offset(utc)),
+                    (before, after),
+                    "{change}"
+                );
+                for at in [
+                    utc - chrono::TimeDelta::hours(3),
+                    utc + chrono::TimeDelta::hours(3),
+                ] {
+                    let local = local_time(at, zone).expect("a time");
+                    assert_eq!(instant(local, zone), Some(at), "{local}");
+                }
+            }
+        }
+        // Where nothing is ever changed, and at both ends of a year.
+        let day = NaiveDate::from_ymd_opt(2104, 2, 29).and_then(|day| day.and_hms_opt(12, 0, 0));
+        let noon = day.expect("a day").and_utc();
+        for zone in [
+            Tz::UTC,
+            Tz::Asia__Shanghai,
+            Tz::Australia__Sydney,
+            Tz::Africa__Casablanca,
+        ] {
+            let local = local_time(noon, zone).expect("a time");
+            assert_eq!(instant(local, zone), Some(noon));
+        }
+        let gap = NaiveDate::from_ymd_opt(2127, 3, 9).and_then(|day| day.and_hms_opt(2, 30, 0));
+        assert_eq!(instant(gap.expect("a time"), zone), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveDateTime, TimeZone, Timelike};
+use chrono::{NaiveDate, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, ListArray,
@@ -18,7 +18,7 @@ use datafusion::arrow::datatypes::{
 
 use super::text::text;
 use super::types::{arrow_type_name, column_type, session_type};
-use crate::clock::local_time;
+use crate::clock::{instant, local_time};
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
 
@@ -349,10 +349,8 @@ impl Work<'_> {
         let zone = zone.as_ref().map(|_| self.casting.zone);
         let value = |time: NaiveDateTime| {
             let instant = match zone {
-                Some(zone) if self.casting.is_stored && self.is_text() => {
-                    zone.from_local_datetime(&time).earliest()?.to_utc()
-                }
-                Some(zone) => instant_of(time, zone)?.to_utc(),
+                Some(zone) if self.casting.is_stored && self.is_text() => instant(time, zone)?,
+                Some(zone) => instant_of(time, zone)?,
                 None => time.and_utc(),
             };
             match unit {
@@ -513,12 +511,10 @@ pub(super) fn local_times(
 }
 
 /// The instant of a local time: the first of two, the next where there is none.
-pub(super) fn instant_of(time: NaiveDateTime, zone: Tz) -> Option<chrono::DateTime<Tz>> {
-    let found = zone.from_local_datetime(&time);
-    found.earliest().or_else(|| {
+pub(super) fn instant_of(time: NaiveDateTime, zone: Tz) -> Option<chrono::DateTime<chrono::Utc>> {
+    instant(time, zone).or_else(|| {
         // In the gap of a change to summer time.
-        let later = time.checked_add_signed(chrono::TimeDelta::hours(1))?;
-        zone.from_local_datetime(&later).earliest()
+        instant(time.checked_add_signed(chrono::TimeDelta::hours(1))?, zone)
     })
 }
 

@@ -1,7 +1,7 @@
 //! How values of different types are compared: by `=`, `<` and the others, IN, CASE x WHEN, NULLIF and USING alike. Manual
 //! pages: "Type conversions", "Relational operators".
 //!
-//! A text meets a number as DOUBLE, a DECIMAL as DECIMAL and a time as that kind of time. A DECIMAL and a DOUBLE are compared as
+//! A text meets a number as DOUBLE, a DECIMAL as DECIMAL and a time as that kind of time; a DATE is its midnight. A DECIMAL and a DOUBLE are compared as
 //! decimals, by the digits that the DOUBLE is printed with; no value is too large or too small for that.
 
 use datafusion::arrow::datatypes::DataType as ArrowType;
@@ -68,6 +68,9 @@ pub(super) fn comparable(
     {
         return Err(refused(left, right));
     }
+    if is_moment(a) && is_moment(b) {
+        return Ok(moments(left, right, casting));
+    }
     if either(&|given| given.is_decimal()) && is_number(a) && is_number(b) {
         return Ok(decimals(left, right, casting));
     }
@@ -97,6 +100,33 @@ fn refused((_, a): &Operand, (_, b): &Operand) -> DataFusionError {
         arrow_type_name(a),
         arrow_type_name(b)
     )))
+}
+
+/// Two times. A DATE is its midnight; DATETIME knows years that nanoseconds have no room for.
+fn moments(left: &Operand, right: &Operand, casting: Casting) -> Option<(Expr, Expr)> {
+    let name = |(_, given): &Operand| arrow_type_name(given);
+    if name(left) == name(right) {
+        return None;
+    }
+    let names = [name(left), name(right)];
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    // One of two kinds that do not know each other's zone.
+    let to = match (has("DATE"), has("TIMESTAMP_NTZ")) {
+        (true, true) => None,
+        (true, false) => Some("datetime"),
+        (false, true) => Some("timestamp"),
+        (false, false) => None,
+    };
+    let one = |operand: &Operand| match (to, name(operand).as_str()) {
+        (Some(to), "DATE" | "TIMESTAMP_NTZ") => cast_expr(operand.0.clone(), to, casting),
+        _ => operand.0.clone(),
+    };
+    let (left, right) = (one(left), one(right));
+    if has("DATE") && has("DATETIME") {
+        return Some((left, right));
+    }
+    let exact = |expr| internal_call("__exact", vec![expr], casting);
+    Some((exact(left), exact(right)))
 }
 
 /// Two numbers, of which one is a DECIMAL.

@@ -325,6 +325,14 @@ fn data(detail: &str) -> Error {
     if line.contains("Divide by zero") {
         return Error::overflow("division by zero");
     }
+    if line.contains("cannot cast Timestamp") || line.contains("Cannot cast Timestamp") {
+        return Error::overflow("a time is outside of what TIMESTAMP has room for");
+    }
+    if line.contains("too large to store in a Decimal")
+        || line.contains("too small to store in a Decimal")
+    {
+        return Error::overflow("a DECIMAL is out of range");
+    }
     if line.contains("verflow") {
         return Error::overflow(lower_first(line));
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::TimeZone;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
@@ -19,6 +18,7 @@ use super::types::{arrow_type_name, column_type, storage_schema, storage_type};
 use crate::ast::Literal;
 use crate::catalog::Column;
 use crate::catalog::partition::check_value;
+use crate::clock::instant;
 use crate::datatype::DataType;
 use crate::error::{Error, Result};
 use crate::parser::parse_literal;
@@ -161,7 +161,7 @@ fn typed_array(column: &Column, values: &[&Literal], zone: Tz) -> Result<ArrayRe
         };
         let midnight = || parse_date(text).and_then(|day| day.and_hms_opt(0, 0, 0));
         let local = parse_time(text).or_else(midnight);
-        let moment = local.and_then(|local| zone.from_local_datetime(&local).earliest());
+        let moment = local.and_then(|local| instant(local, zone));
         moment.ok_or_else(|| failed(value))
     };
     let Some(first) = values.iter().find(|value| ***value != Literal::Null) else {

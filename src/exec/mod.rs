@@ -25,7 +25,6 @@ pub use lifecycle::{next_end, reclaim};
 pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
 pub use purge::collected;
 
-use chrono::TimeZone;
 use chrono_tz::Tz;
 
 use crate::error::Result;
@@ -82,7 +81,8 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
 
 /// `yyyy-MM-dd HH:mm:ss` in `zone`.
 fn local_time(at_ms: i64, zone: Tz) -> String {
-    match zone.timestamp_millis_opt(at_ms).earliest() {
+    let utc = chrono::DateTime::from_timestamp_millis(at_ms);
+    match utc.and_then(|utc| crate::clock::local_time(utc, zone)) {
         Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
         None => at_ms.to_string(),
     }

@@ -1,4 +1,5 @@
-//! Numbers as decimals that have room for all of them, for comparisons between DECIMAL and DOUBLE.
+//! Numbers and times as decimals that have room for all of them, for comparisons between DECIMAL and DOUBLE and between kinds
+//! of times.
 
 use std::fmt::LowerExp;
 use std::sync::Arc;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType as ArrowType, Decimal256Type, Float32Type, Float64Type, i256,
+    DataType as ArrowType, Date32Type, Decimal256Type, Float32Type, Float64Type, TimeUnit,
+    TimestampMillisecondType, TimestampNanosecondType, i256,
 };
 
 use super::call::{Call, Definition, Gives, Kind, function};
@@ -16,7 +18,7 @@ use crate::error::{Error, Result};
 const EXACT: ArrowType = ArrowType::Decimal256(76, 38);
 
 #[rustfmt::skip]
-pub(super) const AS_EXACT: Definition = function("__exact", "__exact", "a number as a decimal that has room for all numbers", &[Kind::Any], 0, Gives::Of(|_, _| Ok(EXACT)), |call| exact(call));
+pub(super) const AS_EXACT: Definition = function("__exact", "__exact", "a number or a time as a decimal that has room for all", &[Kind::Any], 0, Gives::Of(|_, _| Ok(EXACT)), |call| exact(call));
 
 /// The digits that a finite number is printed with, as (is negative, mantissa, exponent of ten).
 pub(in crate::engine) fn shortest(value: impl LowerExp) -> Option<(bool, i128, i32)> {
@@ -33,10 +35,15 @@ pub(in crate::engine) fn shortest(value: impl LowerExp) -> Option<(bool, i128, i
 }
 
 /// Decimals and whole numbers are what they are, a DOUBLE is what its printed digits say. What lies beyond all decimals stays
-/// beyond them, and what is nearer to 0 than any stays different from 0.
+/// beyond them, and what is nearer to 0 than any stays different from 0. Times are nanoseconds.
 fn exact(call: &Call) -> Result<ArrayRef> {
     fn of<T: LowerExp>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
         let exact = values.map(|value| value.map(exact_value));
+        let exact = exact.collect::<PrimitiveArray<Decimal256Type>>();
+        Arc::new(exact.with_data_type(EXACT))
+    }
+    fn nanoseconds(values: impl Iterator<Item = Option<i128>>) -> ArrayRef {
+        let exact = values.map(|value| value.map(i256::from_i128));
         let exact = exact.collect::<PrimitiveArray<Decimal256Type>>();
         Arc::new(exact.with_data_type(EXACT))
     }
@@ -45,6 +52,19 @@ fn exact(call: &Call) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         ArrowType::Float64 => of(array.as_primitive::<Float64Type>().iter()),
         ArrowType::Float32 => of(array.as_primitive::<Float32Type>().iter()),
+        ArrowType::Date32 => {
+            const DAY: i128 = 86_400_000_000_000;
+            let days = array.as_primitive::<Date32Type>().iter();
+            nanoseconds(days.map(|days| days.map(|days| i128::from(days) * DAY)))
+        }
+        ArrowType::Timestamp(TimeUnit::Millisecond, _) => {
+            let millis = array.as_primitive::<TimestampMillisecondType>().iter();
+            nanoseconds(millis.map(|millis| millis.map(|millis| i128::from(millis) * 1_000_000)))
+        }
+        ArrowType::Timestamp(TimeUnit::Nanosecond, _) => {
+            let nanos = array.as_primitive::<TimestampNanosecondType>().iter();
+            nanoseconds(nanos.map(|nanos| nanos.map(i128::from)))
+        }
         _ => cast(array, &EXACT).map_err(|error| Error::internal(error.to_string()))?,
     })
 }
