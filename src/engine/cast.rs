@@ -8,7 +8,7 @@ use chrono::{NaiveDate, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, ListArray,
-    MapArray, PrimitiveArray, StringViewArray, StructArray, new_null_array,
+    MapArray, PrimitiveArray, StringViewArray, StructArray, make_array, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
@@ -426,7 +426,27 @@ pub fn without_negative_zero(items: &ArrayRef) -> ArrayRef {
             let numbers = items.as_primitive::<Float32Type>();
             Arc::new(numbers.unary::<_, Float32Type>(|number| number + 0.0))
         }
+        nested if has_real(nested) => {
+            let data = items.to_data();
+            let inner = data.child_data().iter();
+            let inner = inner.map(|inner| without_negative_zero(&make_array(inner.clone())));
+            let inner = inner.map(|inner| inner.to_data()).collect();
+            match data.clone().into_builder().child_data(inner).build() {
+                Ok(changed) => make_array(changed),
+                Err(_) => Arc::clone(items),
+            }
+        }
         _ => Arc::clone(items),
+    }
+}
+
+/// Whether values of a type are, or hold, FLOAT or DOUBLE.
+pub(super) fn has_real(given: &ArrowType) -> bool {
+    match given {
+        ArrowType::List(item) => has_real(item.data_type()),
+        ArrowType::Map(entries, _) => has_real(entries.data_type()),
+        ArrowType::Struct(fields) => fields.iter().any(|field| has_real(field.data_type())),
+        given => given.is_floating(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
             }
             node => node,
         };
-        let node = match upstream::fenced(node)? {
+        let node = match upstream::fenced(node, casting)? {
             LogicalPlan::Filter(filter) => null_aware(filter, casting)?,
             LogicalPlan::Join(join) => with_comparable_keys(join, casting)?,
             node => node,
@@ -298,6 +298,18 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
                 return Err(unmatched(call.func.name(), &call.params.args, schema));
             }
             Ok(Transformed::no(Expr::AggregateFunction(call)))
+        }
+        Expr::AggregateFunction(mut call) if call.func.name() == "approx_distinct" => {
+            // The engine counts texts and whole numbers only.
+            let is_counted = |given: &ArrowType| given.is_integer() || is_text(given);
+            let values = call.params.args.into_iter();
+            call.params.args = values
+                .map(|value| match is(&value, &is_counted) {
+                    true => value,
+                    false => cast_expr(upstream::unsigned(value, casting), "string", casting),
+                })
+                .collect();
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
         }
         Expr::Case(case) => {
             let case = with_comparable_values(case, schema, casting)?;

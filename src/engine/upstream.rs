@@ -19,24 +19,58 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{BinaryExpr, Case, WindowFunction};
 use datafusion::logical_expr::{
-    Distinct, Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan,
+    Aggregate, Distinct, Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan,
     LogicalPlanBuilder, Operator, SubqueryAlias, lit, when,
 };
 
-use super::cast::Casting;
+use super::cast::{Casting, has_real};
 use super::comparison::equal;
 use super::failure::external;
 use super::function::internal_call;
 use crate::error::Error;
 
 /// A node as the optimizer may see it.
-pub(super) fn fenced(node: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn fenced(node: LogicalPlan, casting: Casting) -> Result<LogicalPlan> {
+    let is_told = |given: &DataType| given.is_nested() && has_real(given);
     match node {
+        // Of numbers by themselves the engine knows it.
+        LogicalPlan::Aggregate(aggregate)
+            if !matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)]) =>
+        {
+            let schema = aggregate.input.schema();
+            let keys = unsigned_keys(aggregate.group_expr, schema, casting, is_told)?;
+            Aggregate::try_new(aggregate.input, keys, aggregate.aggr_expr)
+                .map(LogicalPlan::Aggregate)
+        }
+        LogicalPlan::Distinct(Distinct::All(input))
+            if input
+                .schema()
+                .fields()
+                .iter()
+                .any(|field| is_told(field.data_type())) =>
+        {
+            let columns = input.schema().columns().into_iter().map(Expr::Column);
+            let keys = unsigned_keys(columns.collect(), input.schema(), casting, is_told)?;
+            let plan = LogicalPlanBuilder::from(input.as_ref().clone());
+            plan.project(keys)?.distinct()?.build()
+        }
+        // The last key may leave equal rows in any order.
+        LogicalPlan::Sort(mut sort) if sort.expr.len() > 1 => {
+            let last = sort.expr.len() - 1;
+            for key in &mut sort.expr[..last] {
+                let given = key.expr.get_type(sort.input.schema())?;
+                if has_real(&given) {
+                    key.expr = unsigned(std::mem::take(&mut key.expr), casting);
+                }
+            }
+            Ok(LogicalPlan::Sort(sort))
+        }
         // An aggregate over everything has its row whatever comes in: nothing goes below it.
         LogicalPlan::SubqueryAlias(alias) if has_own_row(&alias.input)? => {
             let rows_max = match rows_of(&alias.input) {
@@ -186,8 +220,28 @@ pub(super) fn expression(
     schema: &DFSchema,
     casting: Casting,
 ) -> Result<Transformed<Expr>> {
-    let is_real = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_floating());
+    let is_real = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| has_real(&given));
+    let is_nested = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_nested());
     Ok(match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if op.supports_propagation() // what compares
+                && is_nested(&left) && is_real(&left) =>
+        {
+            let [left, right] = [*left, *right].map(|side| Box::new(unsigned(side, casting)));
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        Expr::ScalarFunction(mut call)
+            if COMPARE_ITEMS.contains(&call.name()) && call.args.iter().any(is_real) =>
+        {
+            let arguments = call.args.into_iter();
+            call.args = arguments
+                .map(|value| match is_real(&value) {
+                    true => unsigned(value, casting),
+                    false => value,
+                })
+                .collect();
+            Transformed::yes(Expr::ScalarFunction(call))
+        }
         Expr::InList(mut list) if is_real(&list.expr) || list.list.iter().any(is_real) => {
             // A sum with 0.0 has no negative zero.
             list.expr = Box::new(unsigned(*list.expr, casting));
@@ -246,9 +300,8 @@ pub(super) fn expression(
                     is_any = true;
                 }
             }
-            let is_range = !params.order_by.is_empty() && params.order_by.len() == 1;
             for sort in &mut params.order_by {
-                if is_real(&sort.expr) && is_range {
+                if is_real(&sort.expr) {
                     sort.expr = unsigned(std::mem::take(&mut sort.expr), casting);
                     is_any = true;
                 }
@@ -260,11 +313,50 @@ pub(super) fn expression(
     })
 }
 
+/// Functions that look for equal items or keys.
+const COMPARE_ITEMS: [&str; 17] = [
+    "array_has",
+    "array_has_any",
+    "array_position",
+    "array_distinct",
+    "array_union",
+    "array_intersect",
+    "array_except",
+    "array_remove",
+    "arrays_overlap",
+    "element_at",
+    "map_concat",
+    "map_from_entries",
+    "__element",
+    "__map",
+    "__map_of",
+    "__multimap_of",
+    "__counts_of",
+];
+
+/// Expressions by which rows are told apart or put in order, without the sign of zero, under the names they had.
+fn unsigned_keys(
+    keys: Vec<Expr>,
+    schema: &DFSchema,
+    casting: Casting,
+    is_told: impl Fn(&DataType) -> bool,
+) -> Result<Vec<Expr>> {
+    let unsigned = keys.into_iter().map(|key| {
+        if !key.get_type(schema).is_ok_and(|given| is_told(&given)) {
+            return Ok(key);
+        }
+        let (relation, name) = key.qualified_name();
+        Ok(unsigned(key, casting).alias_qualified(relation, name))
+    });
+    unsigned.collect()
+}
+
 fn expr_is_volatile(exprs: &[Expr]) -> bool {
     exprs.iter().any(Expr::is_volatile)
 }
 
-fn unsigned(expr: Expr, casting: Casting) -> Expr {
+/// A number, or what holds numbers, with 0.0 for -0.0.
+pub(super) fn unsigned(expr: Expr, casting: Casting) -> Expr {
     internal_call("__unsigned_zero", vec![expr], casting)
 }
 
