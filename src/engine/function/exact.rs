@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 const EXACT: ArrowType = ArrowType::Decimal256(76, 38);
 
 #[rustfmt::skip]
-pub(super) const AS_EXACT: Definition = function("__exact", "__exact", "a number or a time as a decimal that has room for all", &[Kind::Any], 0, Gives::Of(|_, _| Ok(EXACT)), |call| exact(call));
+pub(super) const AS_EXACT: Definition = function("__exact", "__exact", "a number or a time as a decimal that has room for all", &[Kind::Any], 0, Gives::Of(|_, _| Ok(EXACT)), exact);
 
 /// The digits that a finite number is printed with, as (is negative, mantissa, exponent of ten).
 pub(in crate::engine) fn shortest(value: impl LowerExp) -> Option<(bool, i128, i32)> {

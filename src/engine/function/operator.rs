@@ -233,7 +233,7 @@ pub(in crate::engine) fn has_room(operator: Operator, left: &ArrowType, right: &
     let scale = i32::from(a.max(b));
     match operator {
         Operator::DecimalAdd | Operator::DecimalSubtract => {
-            whole(p, a).max(whole(q, b)) + scale + 1 <= i32::from(DIGITS_MAX)
+            whole(p, a).max(whole(q, b)) + scale < i32::from(DIGITS_MAX)
         }
         Operator::DecimalRemainder => {
             // Both are brought to one scale first.
