@@ -267,7 +267,9 @@ pub(super) fn expression(
             expr: Some(of),
             when_then_expr,
             else_expr,
-        }) if is_real(&of) && !of.is_volatile() => {
+        }) if (is_real(&of) || when_then_expr.iter().any(|(when, _)| is_real(when)))
+            && !of.is_volatile() =>
+        {
             let branches = when_then_expr
                 .into_iter()
                 .map(|(value, then)| (Box::new(of.as_ref().clone().eq(*value)), then));

@@ -47,6 +47,51 @@ fn is_null(v: &Value) -> bool {
     matches!(v, Value::Null(_))
 }
 
+/// One, as [`Value::Exact`].
+const UNIT: i128 = 10_i128.pow(18);
+
+/// The printed digits of a number beside a decimal.
+fn digits_against(real: f64, exact: i128) -> Ordering {
+    let text = format!("{:e}", real.abs());
+    let (digits, exponent) = text.split_once('e').expect("an exponent");
+    let behind = digits.split_once('.').map_or(0, |(_, behind)| behind.len());
+    let exponent = exponent.parse::<i32>().expect("a number") + 18 - behind as i32;
+    let digits: i128 = digits.replace('.', "").parse().expect("digits");
+    let size = exact.abs();
+    let order = if digits == 0 {
+        0.cmp(&size)
+    } else if exponent > 20 {
+        Ordering::Greater
+    } else if exponent >= 0 {
+        (digits * 10_i128.pow(exponent.unsigned_abs())).cmp(&size)
+    } else {
+        // What is behind the last digit of the decimal makes it greater.
+        let unit = 10_i128.checked_pow(exponent.unsigned_abs());
+        let whole = unit.map_or(0, |unit| digits / unit);
+        let is_whole = unit.is_some_and(|unit| digits % unit == 0);
+        whole.cmp(&size).then(match is_whole {
+            true => Ordering::Equal,
+            false => Ordering::Greater,
+        })
+    };
+    let sign = |negative: bool, zero: bool| match (negative, zero) {
+        (_, true) => 0,
+        (true, _) => -1,
+        (false, _) => 1,
+    };
+    let signs = (sign(real < 0.0, real == 0.0), sign(exact < 0, exact == 0));
+    match signs {
+        (a, b) if a != b => a.cmp(&b),
+        (-1, _) => order.reverse(),
+        _ => order,
+    }
+}
+
+fn fit(sum: Option<i128>) -> Result<Value> {
+    let sum = sum.filter(|sum| sum.abs() < 10_i128.pow(38));
+    sum.map(Value::Exact).ok_or(Undefined)
+}
+
 fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Null(_), Value::Null(_)) => Ordering::Equal,
@@ -56,6 +101,13 @@ fn order(a: &Value, b: &Value) -> Ordering {
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Value::Real(a), Value::Real(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Exact(a), Value::Exact(b)) => a.cmp(b),
+        (Value::Int(a), Value::Exact(b)) => (i128::from(*a) * UNIT).cmp(b),
+        (Value::Int(a), Value::Real(b)) => (*a as f64).total_cmp(&(b + 0.0)),
+        (Value::Real(a), Value::Exact(b)) => digits_against(*a, *b),
+        (Value::Exact(_) | Value::Real(_), Value::Int(_)) | (Value::Exact(_), Value::Real(_)) => {
+            order(b, a).reverse()
+        }
         _ => panic!("kinds differ: {a:?}, {b:?}"),
     }
 }
@@ -399,6 +451,7 @@ impl Evaluator<'_> {
             Expr::Add(a, b) => match (value(a)?, value(b)?) {
                 (Value::Int(a), Value::Int(b)) => Value::Int(a.checked_add(b).ok_or(Undefined)?),
                 (Value::Real(a), Value::Real(b)) => Value::Real(a + b),
+                (Value::Exact(a), Value::Exact(b)) => fit(a.checked_add(b))?,
                 _ => NULL,
             },
             Expr::Exists(query) => Value::Bool(!self.query(query, Some(scope))?.rows.is_empty()),
@@ -440,6 +493,27 @@ impl Evaluator<'_> {
                     }
                     Aggregate::Min => values.into_iter().min_by(order).unwrap_or(NULL),
                     Aggregate::Max => values.into_iter().max_by(order).unwrap_or(NULL),
+                    Aggregate::Sum => {
+                        let (mut whole, mut exact) = (None::<i128>, None::<i128>);
+                        for v in values {
+                            let add = |sum: Option<i128>, n: i128| sum.unwrap_or(0).checked_add(n);
+                            match v {
+                                Value::Int(n) => whole = add(whole, n.into()),
+                                // Five rows of 38 digits may pass 128 bits: then it has no value either.
+                                Value::Exact(n) => exact = Some(add(exact, n).ok_or(Undefined)?),
+                                _ => return Err(Undefined),
+                            }
+                        }
+                        match (whole, exact) {
+                            (Some(n), _) => i64::try_from(n)
+                                .ok()
+                                .filter(|n| *n != i64::MIN)
+                                .map(Value::Int)
+                                .ok_or(Undefined)?,
+                            (None, Some(n)) => fit(Some(n))?,
+                            (None, None) => NULL,
+                        }
+                    }
                 }
             }
             Expr::Rank(part, by) => {

@@ -32,9 +32,12 @@ pub enum Layout {
     Merged,
     View,
     Ctas,
+    AsOf,
+    Restored,
+    Cloned,
 }
 
-const LAYOUTS: [Layout; 8] = [
+const LAYOUTS: [Layout; 11] = [
     Layout::Once,
     Layout::RowByRow,
     Layout::Partitioned,
@@ -43,6 +46,9 @@ const LAYOUTS: [Layout; 8] = [
     Layout::Merged,
     Layout::View,
     Layout::Ctas,
+    Layout::AsOf,
+    Layout::Restored,
+    Layout::Cloned,
 ];
 
 #[derive(Clone, Debug)]
@@ -53,7 +59,14 @@ pub struct Table {
     pub layout: Layout,
 }
 
-const KINDS: [Kind; 5] = [Kind::Int, Kind::Int, Kind::Text, Kind::Real, Kind::Bool];
+const KINDS: [Kind; 6] = [
+    Kind::Int,
+    Kind::Int,
+    Kind::Text,
+    Kind::Real,
+    Kind::Bool,
+    Kind::Exact,
+];
 
 pub fn literal(dice: &mut Dice, kind: Kind) -> Value {
     if dice.below(6) == 0 {
@@ -63,6 +76,21 @@ pub fn literal(dice: &mut Dice, kind: Kind) -> Value {
         Kind::Int => Value::Int(dice.one(&[0, 1, 1, 2, 2, 3, -1, i64::MAX, i64::MIN + 1])),
         Kind::Text => Value::Text(dice.one(&["a", "b", "ab", "p1", "a "]).to_owned()),
         Kind::Real => Value::Real(dice.one(&[0.0, -0.0, 0.5, 1.0, -2.5, 1e20])),
+        Kind::Exact => {
+            let most = 10_i128.pow(38) - 1;
+            let unit = 10_i128.pow(18);
+            Value::Exact(dice.one(&[
+                0,
+                1,
+                -1,
+                unit,
+                2 * unit,
+                unit / 2,
+                -unit * 5 / 2,
+                most,
+                -most,
+            ]))
+        }
         Kind::Bool => Value::Bool(dice.below(2) == 0),
     }
 }
@@ -82,7 +110,7 @@ pub fn tables(dice: &mut Dice) -> Vec<Table> {
             let kind = match place {
                 0 => Kind::Int,
                 _ if place == count => Kind::Text,
-                _ if equal_names => KINDS[1 + place % 4],
+                _ if equal_names => KINDS[1 + (place + at) % 5],
                 _ => dice.one(&KINDS),
             };
             let name = if place == count {
@@ -151,7 +179,7 @@ pub fn statements(table: &Table) -> Vec<String> {
     };
     let name = &table.name;
     let stored = match table.layout {
-        Layout::View | Layout::Ctas => format!("{name}_stored"),
+        Layout::View | Layout::Ctas | Layout::AsOf | Layout::Cloned => format!("{name}_stored"),
         _ => name.clone(),
     };
     let columns = &table.columns;
@@ -213,6 +241,22 @@ pub fn statements(table: &Table) -> Vec<String> {
         Layout::Merged => out.push(format!("alter table {stored} merge smallfiles")),
         Layout::View => out.push(format!("create view {name} as select * from {stored}")),
         Layout::Ctas => out.push(format!("create table {name} as select * from {stored}")),
+        Layout::Cloned => out.push(format!("clone table {stored} to {name}")),
+        // The rows are those before all of them were written over.
+        Layout::AsOf if table.rows.is_empty() => {
+            out.push(format!("create view {name} as select * from {stored}"));
+        }
+        Layout::AsOf => {
+            let more = "version as of get_latest_version";
+            out.push(format!("insert into {stored} select * from {stored}"));
+            out.push(format!(
+                "create view {name} as select * from {stored} {more}('{stored}', 2)"
+            ));
+        }
+        Layout::Restored => {
+            out.push(format!("drop table {stored}"));
+            out.push(format!("restore table {stored}"));
+        }
         _ => {}
     }
     out
@@ -234,14 +278,16 @@ impl Generator<'_> {
     fn scalar(&mut self, kind: Kind, seen: &Columns, depth: usize) -> Expr {
         let fit: Vec<_> = seen.iter().filter(|c| c.2 == kind).cloned().collect();
         if depth > 0 && self.dice.below(4) == 0 {
+            let other = self.beside(kind);
             let mut one = |kind| boxed(self.scalar(kind, seen, depth - 1));
             let (a, b, c, d) = (one(kind), one(kind), one(kind), one(kind));
+            let e = one(other);
             return match self.dice.below(5) {
-                0 => Expr::Nullif(a, b),
+                0 => Expr::Nullif(a, e),
                 1 => Expr::Coalesce(a, b),
                 2 => Expr::Case(boxed(self.condition(seen, 0)), a, b),
-                3 => Expr::CaseOf(a, b, c, d),
-                _ if matches!(kind, Kind::Int | Kind::Real) => Expr::Add(a, b),
+                3 => Expr::CaseOf(a, e, c, d),
+                _ if kind.is_number() => Expr::Add(a, b),
                 _ => Expr::Coalesce(a, b),
             };
         }
@@ -250,6 +296,14 @@ impl Generator<'_> {
         }
         let (alias, name, _) = self.dice.one(&fit);
         Expr::Column(alias, name)
+    }
+
+    /// A kind that this one may be compared with.
+    fn beside(&mut self, kind: Kind) -> Kind {
+        match kind.is_number() && self.dice.below(4) == 0 {
+            true => self.dice.one(&[Kind::Int, Kind::Real, Kind::Exact]),
+            false => kind,
+        }
     }
 
     fn condition(&mut self, seen: &Columns, depth: usize) -> Expr {
@@ -279,7 +333,12 @@ impl Generator<'_> {
                 }
                 5 => {
                     let a = boxed(self.scalar(kind, seen, 0));
-                    Expr::InQuery(a, Box::new(self.inner(kind, seen)), self.dice.below(2) == 0)
+                    let other = self.beside(kind);
+                    Expr::InQuery(
+                        a,
+                        Box::new(self.inner(other, seen)),
+                        self.dice.below(2) == 0,
+                    )
                 }
                 _ => {
                     // Booleans have no MAX.
@@ -306,15 +365,21 @@ impl Generator<'_> {
             0 => Expr::IsNull(a),
             1 | 2 => {
                 let list = (0..1 + self.dice.below(5))
-                    .map(|_| Expr::Literal(literal(self.dice, kind)))
+                    .map(|_| {
+                        let other = self.beside(kind);
+                        Expr::Literal(literal(self.dice, other))
+                    })
                     .collect();
                 Expr::In(a, list, self.dice.below(2) == 0)
             }
-            3 if kind != Kind::Bool => Expr::Between(
-                a,
-                boxed(self.scalar(kind, seen, 0)),
-                boxed(self.scalar(kind, seen, 0)),
-            ),
+            3 if kind != Kind::Bool => {
+                let (low, high) = (self.beside(kind), self.beside(kind));
+                Expr::Between(
+                    a,
+                    boxed(self.scalar(low, seen, 0)),
+                    boxed(self.scalar(high, seen, 0)),
+                )
+            }
             4 if kind == Kind::Text => {
                 Expr::Like(a, self.dice.one(&["a%", "%", "_", "%b", "p_"]).to_owned())
             }
@@ -322,7 +387,8 @@ impl Generator<'_> {
                 let op = self
                     .dice
                     .one(&["=", "=", "<>", "<", "<=", ">", ">=", "<=>"]);
-                Expr::Compare(op, a, boxed(self.scalar(kind, seen, shallow)))
+                let other = self.beside(kind);
+                Expr::Compare(op, a, boxed(self.scalar(other, seen, shallow)))
             }
         }
     }
@@ -499,7 +565,14 @@ impl Generator<'_> {
                     }
                     _ if *kind == Kind::Bool => Expr::Literal(literal(self.dice, *kind)),
                     _ => {
-                        let which = self.dice.one(&[Aggregate::Min, Aggregate::Max]);
+                        let which = match kind {
+                            // Sums of DOUBLE depend on the order of rows.
+                            Kind::Int | Kind::Exact => {
+                                self.dice
+                                    .one(&[Aggregate::Min, Aggregate::Max, Aggregate::Sum])
+                            }
+                            _ => self.dice.one(&[Aggregate::Min, Aggregate::Max]),
+                        };
                         Expr::Aggregate(which, boxed(self.scalar(*kind, &seen, 0)))
                     }
                 };

@@ -96,6 +96,7 @@ fn shown(rows: Vec<Vec<Value>>, kinds: &[Kind]) -> Shown {
             Value::Int(n) => Some(n.to_string()),
             Value::Text(text) => Some(text),
             Value::Real(x) => Some(format!("{x:?}")),
+            Value::Exact(n) => Some(query::exact(n)),
             Value::Bool(b) => Some(b.to_string()),
         };
         canonical(text, *kind)

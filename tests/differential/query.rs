@@ -5,15 +5,22 @@ pub enum Kind {
     Int,
     Text,
     Real,
+    /// DECIMAL(38,18)
+    Exact,
     Bool,
 }
 
 impl Kind {
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Real | Self::Exact)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Int => "bigint",
             Self::Text => "string",
             Self::Real => "double",
+            Self::Exact => "decimal(38,18)",
             Self::Bool => "boolean",
         }
     }
@@ -25,6 +32,8 @@ pub enum Value {
     Int(i64),
     Text(String),
     Real(f64),
+    /// In units of 10^-18.
+    Exact(i128),
     Bool(bool),
 }
 
@@ -61,6 +70,7 @@ pub enum Aggregate {
     CountDistinct,
     Min,
     Max,
+    Sum,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -145,8 +155,24 @@ pub fn value(value: &Value) -> String {
         Value::Text(text) => format!("'{text}'"),
         Value::Real(x) if *x == 0.0 && x.is_sign_negative() => "(-0.0 * 1)".to_owned(),
         Value::Real(x) => format!("{x:?}"),
+        Value::Exact(n) => {
+            let text = exact(*n);
+            match text.contains('.') && text.len() < 6 {
+                true => format!("{text}BD"),
+                false => format!("cast('{text}' as decimal(38,18))"),
+            }
+        }
         Value::Bool(b) => b.to_string(),
     }
+}
+
+/// A decimal as it is printed.
+pub fn exact(n: i128) -> String {
+    let unit = 10_i128.pow(18);
+    let sign = if n < 0 { "-" } else { "" };
+    let (whole, rest) = ((n / unit).abs(), (n % unit).abs());
+    let text = format!("{sign}{whole}.{rest:018}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 pub fn expr(e: &Expr) -> String {
@@ -195,6 +221,7 @@ pub fn expr(e: &Expr) -> String {
                 Aggregate::CountDistinct => ("count", "distinct "),
                 Aggregate::Min => ("min", ""),
                 Aggregate::Max => ("max", ""),
+                Aggregate::Sum => ("sum", ""),
             };
             format!("{name}({distinct}{})", expr(a))
         }

@@ -32,3 +32,4 @@ select percent_rank() over (order by d), first_value(id) over (partition by d or
 select sum(id) over (order by d range between current row and current row) from z;
 select hash(0.0) = hash(-0.0*1), md5(cast(d as string)) from z limit 1;
 select id from z distribute by d sort by d, id;
+select id, case cast(id - 2 as bigint) when d then 'same' else 'other' end as c from z order by id limit 9;
