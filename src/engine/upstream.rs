@@ -1,4 +1,5 @@
-//! Faults of the engine that are cured on our side, before the optimizer sees a plan.
+//! Faults of the engine that are cured on our side, before the optimizer sees a plan. `tests/upstream.rs` fails when one of
+//! them no longer occurs.
 //!
 //! | upstream (apache/datafusion) | symptom | cure |
 //! |---|---|---|
@@ -9,7 +10,6 @@
 //! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
 //! | issue 24246 | `x in (1) and x in (2)` and `x ^ x` forget NULL | [`separate_operands`] |
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
-//! | issue 19921, pull 19926 | ROUND of a DECIMAL has no room for a new digit | `function::math` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
 //! | none known | a grouping over IS DISTINCT FROM, which CASE may become, is an internal error | `skip_physical_aggregate_schema_check` |
 //! | issue 16406 | SUM of DECIMAL wraps past 38 digits, `+`, `-` and `*` let 39 pass | [`super::sum`], `function::operator` |
