@@ -426,14 +426,14 @@ impl Generator<'_> {
                 style: Style::Plain,
             });
         }
-        Query::Select(Select {
+        Query::Select(Box::new(Select {
             distinct: false,
             items: vec![(item, "x".to_owned())],
             from,
             filter,
             grouping,
             having: None,
-        })
+        }))
     }
 
     fn alias(&mut self) -> String {
@@ -606,14 +606,14 @@ impl Generator<'_> {
             }
         }
         let names = (0..).map(|at| format!("c{at}"));
-        Query::Select(Select {
+        Query::Select(Box::new(Select {
             distinct: self.dice.below(6) == 0,
             items: items.into_iter().zip(names).collect(),
             from,
             filter,
             grouping,
             having,
-        })
+        }))
     }
 
     /// A query of two columns.

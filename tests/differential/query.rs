@@ -75,7 +75,7 @@ pub enum Aggregate {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
-    Select(Select),
+    Select(Box<Select>),
     /// Operator, ALL, sides.
     Set(&'static str, bool, Box<Query>, Box<Query>),
 }
