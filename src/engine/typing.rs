@@ -30,8 +30,7 @@ use crate::error::Error;
 /// Checks and completes a plan.
 pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<LogicalPlan> {
     let changed = plan.transform_up_with_subqueries(|node| {
-        // What stands below may have got other types.
-        let node = match node.recompute_schema()? {
+        let node = match node {
             LogicalPlan::Union(union) => {
                 check_union(&union.inputs)?;
                 LogicalPlan::Union(as_doubles(union)?)
@@ -45,14 +44,16 @@ pub(super) fn typed(plan: LogicalPlan, casting: Casting) -> EngineResult<Logical
         };
         let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
-        node.map_expressions(|expr| {
+        let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
             let typed = expr.transform_up(|expr| {
                 let typed = typed_expr(expr, &schema, casting)?;
                 typed.transform_data(|expr| upstream::expression(expr, &schema, casting))
             })?;
             typed.map_data(|expr| Ok(name.restore(upstream::separate_operands(expr, casting)?)))
-        })
+        })?;
+        // What stands above sees other types where some have changed.
+        node.map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(changed.data)
 }
@@ -210,19 +211,16 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
         }
         Expr::ScalarFunction(call) if call.name() == "nullif" && call.args.len() == 2 => {
             let [a, b] = [&call.args[0], &call.args[1]];
-            let operands = (
-                (a.clone(), a.get_type(schema)?),
-                (b.clone(), b.get_type(schema)?),
-            );
-            let compared = comparable(&operands.0, &operands.1, casting)?;
-            match compared {
-                Some((left, right)) if !a.is_volatile() => {
-                    let nothing = lit(ScalarValue::Null);
-                    let same = when(left.eq(right), nothing).otherwise(a.clone())?;
-                    Ok(Transformed::yes(same))
-                }
-                _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            let left = (a.clone(), a.get_type(schema)?);
+            let right = (b.clone(), b.get_type(schema)?);
+            // The result has the type of the first.
+            if left.1 == right.1 || right.1.is_null() || a.is_volatile() {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
             }
+            let first = left.0.clone();
+            let is_same = equal(left, right, casting)?;
+            let value = when(is_same, lit(ScalarValue::Null)).otherwise(first)?;
+            Ok(Transformed::yes(value))
         }
         Expr::SetComparison(mut compared) => {
             let inner = compared.subquery.subquery.schema();
@@ -509,7 +507,8 @@ fn as_doubles(union: Union) -> EngineResult<Union> {
         })
         .collect();
     if !mixed.contains(&true) {
-        return Ok(union);
+        // The types of its inputs may have changed.
+        return Union::try_new_with_loose_types(union.inputs);
     }
     let inputs = union.inputs.into_iter().map(|input| {
         let columns = input.schema().iter().zip(&mixed);
