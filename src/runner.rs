@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exec::Outcome;
 use crate::interrupt::is_interrupted;
 use crate::parser::{STATEMENT_MAX, SplitError};
-use crate::render::{self, Format, Streams};
+use crate::render::{self, Format, Streams, Unwritten};
 use crate::session::Session;
 use crate::store::Unsynced;
 
@@ -137,18 +137,22 @@ impl<'a> Runner<'a> {
         }
         match outcome {
             Err(error) => self.fail(&error),
-            Ok(outcome) => {
+            Ok(mut outcome) => {
                 let streams = &mut Streams {
                     out: self.out,
                     err: self.err,
                 };
                 let interrupt = self.session.interrupt();
-                match render::outcome(&outcome, self.format, streams, interrupt) {
-                    Err(error) if is_interrupted(&error) => return self.fail(&Error::cancelled()),
-                    written => written?,
-                }
+                let rows = match render::outcome(&mut outcome, self.format, streams, interrupt) {
+                    Ok(rows) => rows,
+                    Err(Unwritten::Query(error)) => return self.fail(&error),
+                    Err(Unwritten::Io(error)) if is_interrupted(&error) => {
+                        return self.fail(&Error::cancelled());
+                    }
+                    Err(Unwritten::Io(error)) => return Err(error),
+                };
                 self.out.flush()?;
-                if let Some(rows) = render::row_count(&outcome) {
+                if let Some(rows) = rows {
                     writeln!(
                         self.err,
                         "rows: {rows}, elapsed: {:.3} s",

@@ -40,8 +40,9 @@ fn run(session: &mut Session, sql: &str) -> Result<Vec<Vec<Option<String>>>, Str
         .outcome
         .map_err(|error| error.to_string())?
     {
-        Outcome::Rows(set) => Ok(set
-            .batches
+        Outcome::Rows(mut set) => Ok(set
+            .collect()
+            .map_err(|error| error.to_string())?
             .iter()
             .flat_map(|batch| {
                 (0..batch.num_rows()).map(|row| {

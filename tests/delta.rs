@@ -154,11 +154,12 @@ fn read(session: &mut Session, key: &str, partitioned: bool) -> Result<Rows, Str
         }
         _ => "cast(k as string)",
     };
-    let Outcome::Rows(set) = sql(session, &format!("select {place}, {key_text}, v from t"))? else {
+    let Outcome::Rows(mut set) = sql(session, &format!("select {place}, {key_text}, v from t"))?
+    else {
         return Err("no rows".into());
     };
     let mut out = Rows::new();
-    for batch in &set.batches {
+    for batch in &set.collect().map_err(|error| error.to_string())? {
         for row in 0..batch.num_rows() {
             let value = |at: usize| text(batch.column(at), row).unwrap_or_default();
             let value_v = value(2).parse().map_err(|_| "a number")?;

@@ -98,9 +98,9 @@ impl DB for Database {
 
     fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
         match self.0.run(sql.trim_end_matches(';')).outcome? {
-            Outcome::Rows(set) => {
+            Outcome::Rows(mut set) => {
                 let mut rows = Vec::new();
-                for batch in &set.batches {
+                for batch in &set.collect()? {
                     for row in 0..batch.num_rows() {
                         let values = batch.columns().iter();
                         let shown = values.map(|array| match text(array, row) {
@@ -111,7 +111,7 @@ impl DB for Database {
                         rows.push(shown.collect());
                     }
                 }
-                let types = vec![DefaultColumnType::Any; set.schema.fields().len()];
+                let types = vec![DefaultColumnType::Any; set.schema().fields().len()];
                 Ok(DBOutput::Rows { types, rows })
             }
             _ => Ok(DBOutput::StatementComplete(0)),

@@ -17,6 +17,7 @@ mod recursion;
 mod relations;
 mod rules;
 mod sql;
+mod stream;
 mod sum;
 mod table;
 pub mod text;
@@ -24,47 +25,44 @@ pub mod types;
 mod typing;
 mod upstream;
 pub mod values;
+mod workers;
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_expr,
-};
-use datafusion::physical_plan::{displayable, execute_stream};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use futures::StreamExt;
-use tokio::runtime::{Handle, Runtime};
-use tokio::sync::mpsc::Sender;
 
 pub use options::Options;
+pub use stream::RowStream;
 pub use table::{Part, SEGMENT_COLUMN, SnapshotTable};
+pub use workers::STACK_BYTES;
 
 use crate::ast::{At, FileFormat, Fragment, Query};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::store::Store;
 use cast::Casting;
+use stream::Limits;
+use workers::Workers;
 
 const CATALOG: &str = "odpsh";
-/// The tree of a query is walked by recursion. Only what is used of a stack takes memory.
-pub const STACK_BYTES: usize = 256 << 20;
 /// A view reads at most so many tables: one that reads another twice doubles them.
 const VIEW_TABLES_MAX: usize = 1000;
 /// Deepest nesting of views.
@@ -72,14 +70,9 @@ const VIEWS_MAX: usize = 32;
 
 /// The query engine of a session.
 pub struct Engine {
-    /// Where queries run.
-    runtime: Mutex<Option<Runtime>>,
-    /// Where a session waits for them, and for Ctrl-C: it must not depend on a busy thread.
-    waiting: OnceLock<Runtime>,
+    workers: Arc<Workers>,
     /// The state that queries under the same settings share.
     state: Mutex<Option<(StateKey, SessionState)>>,
-    /// Ends a running query.
-    interrupt: Interrupt,
 }
 
 /// What a shared state depends on.
@@ -166,16 +159,50 @@ pub struct Setting<'a> {
 impl Engine {
     pub fn new(interrupt: Interrupt) -> Self {
         Self {
-            runtime: Mutex::new(None),
-            waiting: OnceLock::new(),
+            workers: Arc::new(Workers::new(interrupt)),
             state: Mutex::new(None),
-            interrupt,
         }
+    }
+
+    /// Begins `query`; its rows come as they are asked for.
+    ///
+    /// # Errors
+    /// What the query is refused for, and what computing its first rows fails with.
+    pub fn start(
+        &self,
+        query: &Query,
+        setting: &Setting<'_>,
+        tables: &mut dyn Tables,
+    ) -> Result<RowStream> {
+        let at = query.at();
+        let Prepared {
+            statement,
+            state,
+            headings,
+        } = self
+            .prepare(query, setting, tables)
+            .map_err(|error| placed(error, at))?;
+        let limits = Limits {
+            casting: setting.options.casting(),
+            recursions: setting.options.recursions_max,
+        };
+        let text = setting.statement.to_owned();
+        RowStream::start(
+            &self.workers,
+            (statement, state),
+            limits,
+            setting.planned,
+            |schema| headed(&output_schema(schema), &headings),
+            Box::new(move |error| placed(failure::translate(&error, &text), at)),
+        )
     }
 
     /// Runs `query`, giving its batches to `visit` as they come, and returns its schema.
     ///
     /// `begin` sees the schema before the first batch.
+    ///
+    /// # Errors
+    /// As [`Engine::start`] and [`RowStream::next_batch`].
     pub fn run(
         &self,
         query: &Query,
@@ -184,46 +211,12 @@ impl Engine {
         begin: &mut dyn FnMut(&SchemaRef) -> Result<()>,
         visit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<SchemaRef> {
-        let placed = |error: Error| placed(error, query);
-        let failed = |error: DataFusionError| placed(failure::translate(&error, setting.statement));
-        let workers = self.workers()?;
-        let Prepared {
-            statement,
-            state,
-            headings,
-        } = self.prepare(query, setting, tables).map_err(placed)?;
-        let limits = Limits {
-            casting: setting.options.casting(),
-            recursions: setting.options.recursions_max,
-        };
-        // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
-        let (sender, mut receiver) = tokio::sync::mpsc::channel(2);
-        let task = workers.spawn(async move {
-            if let Err(error) = produce(statement, state, limits, &sender).await {
-                // Nobody waits for it any more where the receiver is gone.
-                let _ = sender.send(Err(error)).await;
-            }
-        });
-        let mut schema = None;
-        while let Some(produced) = self
-            .interruptibly(receiver.recv())
-            .inspect_err(|_| self.abandon())?
-        {
-            match produced.map_err(failed)? {
-                Produced::Planned => (setting.planned)(),
-                Produced::Schema(found) => {
-                    let named = headed(&output_schema(&found), &headings);
-                    begin(&named)?;
-                    schema = Some(named);
-                }
-                Produced::Rows(batch) => visit(batch)?,
-            }
+        let mut rows = self.start(query, setting, tables)?;
+        begin(rows.schema())?;
+        while let Some(batch) = rows.next_batch()? {
+            visit(batch)?;
         }
-        // The channel also ends where the task has failed in a way of its own.
-        match (self.interruptibly(task)?, schema) {
-            (Ok(()), Some(schema)) => Ok(schema),
-            _ => Err(Error::internal("the query engine failed unexpectedly")),
-        }
+        Ok(Arc::clone(rows.schema()))
     }
 
     /// The columns a query would give, without running it.
@@ -233,7 +226,7 @@ impl Engine {
         setting: &Setting<'_>,
         tables: &mut dyn Tables,
     ) -> Result<SchemaRef> {
-        let placed = |error: Error| placed(error, query);
+        let placed = |error: Error| placed(error, query.at());
         let Prepared {
             statement, state, ..
         } = self.prepare(query, setting, tables).map_err(placed)?;
@@ -250,11 +243,11 @@ impl Engine {
         setting: &Setting<'_>,
         tables: &mut dyn Tables,
     ) -> Result<String> {
-        let placed = |error: Error| placed(error, query);
+        let placed = |error: Error| placed(error, query.at());
         let Prepared {
             statement, state, ..
         } = self.prepare(query, setting, tables).map_err(placed)?;
-        let workers = self.workers()?;
+        let workers = self.workers.handle()?;
         let casting = setting.options.casting();
         let planned = workers.spawn(async move {
             let plan = state.statement_to_plan(statement).await?;
@@ -262,7 +255,7 @@ impl Engine {
             let plan = state.create_physical_plan(&plan).await?;
             Ok(displayable(plan.as_ref()).indent(false).to_string())
         });
-        match self.interruptibly(planned)? {
+        match self.workers.interruptibly(planned)? {
             Ok(planned) => planned.map_err(|error: DataFusionError| {
                 placed(failure::translate(&error, setting.statement))
             }),
@@ -323,54 +316,6 @@ impl Engine {
         *held = Some((key, state.clone()));
         Ok(state)
     }
-
-    /// The threads that queries run on, started when first needed.
-    fn workers(&self) -> Result<Handle> {
-        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = &*runtime {
-            return Ok(runtime.handle().clone());
-        }
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.thread_name("odpsh-query");
-        let started = start(builder.thread_stack_size(STACK_BYTES))?;
-        Ok(runtime.insert(started).handle().clone())
-    }
-
-    /// Leaves the running query alone. A thread in the midst of a computation cannot be stopped, so the
-    /// next query gets new ones.
-    fn abandon(&self) {
-        let runtime = self
-            .runtime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(runtime) = runtime {
-            runtime.shutdown_background();
-        }
-    }
-
-    /// Waits for `work`, or for Ctrl-C where that is to end it.
-    fn interruptibly<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        let waiting = match self.waiting.get() {
-            Some(waiting) => waiting,
-            None => {
-                let waiting = start(&mut tokio::runtime::Builder::new_current_thread())?;
-                self.waiting.get_or_init(|| waiting)
-            }
-        };
-        waiting.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.interrupt.wait() => Err(Error::cancelled()),
-                outcome = work => Ok(outcome),
-            }
-        })
-    }
-}
-
-fn start(builder: &mut tokio::runtime::Builder) -> Result<Runtime> {
-    let runtime = builder.enable_time().build();
-    runtime.map_err(|error| Error::internal(format!("cannot start the query engine: {error}")))
 }
 
 /// A query ready to be planned.
@@ -379,115 +324,6 @@ struct Prepared {
     /// Has the tables of the query and no others.
     state: SessionState,
     headings: sql::Headings,
-}
-
-/// What a running query gives.
-enum Produced {
-    Planned,
-    Schema(SchemaRef),
-    Rows(RecordBatch),
-}
-
-/// What planning and running a query depend on besides its tables.
-#[derive(Clone, Copy)]
-struct Limits {
-    casting: Casting,
-    /// Most rounds of a recursive WITH.
-    recursions: usize,
-}
-
-/// Plans and runs a query, giving its schema, then its rows, until the receiver is gone. Where memory does not suffice it is run once more in the way that needs least:
-/// with joins that can go to disk, which a hash join cannot, and in small batches.
-async fn produce(
-    statement: EngineStatement,
-    mut state: SessionState,
-    limits: Limits,
-    sender: &Sender<std::result::Result<Produced, DataFusionError>>,
-) -> std::result::Result<(), DataFusionError> {
-    let mut begun = false;
-    match stream(statement.clone(), &state, sender, &mut begun, limits, false).await {
-        Err(error)
-            if !begun && matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) =>
-        {
-            let options = state.config_mut().options_mut();
-            options.optimizer.prefer_hash_join = false;
-            options.optimizer.prefer_existing_sort = true;
-            // Small batches hold little; with one stream the planner would take the hash join all the same.
-            options.execution.target_partitions = 2;
-            *state.config_mut() = state.config().clone().with_batch_size(1024);
-            stream(statement, &state, sender, &mut begun, limits, true).await
-        }
-        other => other,
-    }
-}
-
-async fn stream(
-    statement: EngineStatement,
-    state: &SessionState,
-    sender: &Sender<std::result::Result<Produced, DataFusionError>>,
-    begun: &mut bool,
-    limits: Limits,
-    is_small: bool,
-) -> std::result::Result<(), DataFusionError> {
-    let mut plan = state.statement_to_plan(statement).await?;
-    plan = typing::typed(plan, limits.casting)?;
-    if is_small {
-        plan = with_plain_texts(plan)?;
-    }
-    let plan = names::with_own_names(plan)?;
-    let plan = state.create_physical_plan(&plan).await?;
-    if sender.send(Ok(Produced::Planned)).await.is_err() {
-        return Ok(());
-    }
-    let plan = recursion::bounded(plan, limits.recursions)?;
-    let mut stream = execute_stream(plan, state.task_ctx())?;
-    let mut next = stream.next().await.transpose()?;
-    *begun = true;
-    let schema = Produced::Schema(stream.schema());
-    if sender.send(Ok(schema)).await.is_err() {
-        return Ok(());
-    }
-    while let Some(batch) = next {
-        if sender.send(Ok(Produced::Rows(batch))).await.is_err() {
-            break;
-        }
-        next = stream.next().await.transpose()?;
-    }
-    Ok(())
-}
-
-/// The plan with texts read as plain arrays. Views hold on to the pages they point into: a few rows of a
-/// page count as the whole of it, and a sort that has no room cannot make any.
-fn with_plain_texts(plan: LogicalPlan) -> std::result::Result<LogicalPlan, DataFusionError> {
-    let changed = plan.transform_up_with_subqueries(|node| {
-        let LogicalPlan::Projection(projection) = &node else {
-            return node.recompute_schema().map(Transformed::yes);
-        };
-        if !matches!(projection.input.as_ref(), LogicalPlan::TableScan(_)) {
-            return node.recompute_schema().map(Transformed::yes);
-        }
-        let plain = |expr: &Expr| -> std::result::Result<Expr, DataFusionError> {
-            let Expr::Alias(alias) = expr else {
-                return Ok(expr.clone());
-            };
-            if alias.expr.get_type(projection.input.schema())? != DataType::Utf8View {
-                return Ok(expr.clone());
-            }
-            Ok(cast_expr(*alias.expr.clone(), DataType::Utf8).alias(&alias.name))
-        };
-        let columns = projection.expr.iter().map(plain);
-        let columns = columns.collect::<std::result::Result<Vec<_>, DataFusionError>>()?;
-        let input = LogicalPlan::clone(&projection.input);
-        let plan = LogicalPlanBuilder::from(input).project(columns)?.build()?;
-        Ok(Transformed::yes(plan))
-    })?;
-    Ok(changed.data)
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.abandon();
-    }
 }
 
 fn new_state(key: StateKey) -> Result<SessionState> {
@@ -718,11 +554,11 @@ impl Preparing<'_> {
 }
 
 /// An error of a query with its place in the statement; one that names none points at the query.
-fn placed(error: Error, query: &Query) -> Error {
+fn placed(error: Error, at: usize) -> Error {
     if error.has_place() {
         error
     } else {
-        error.at(query.at())
+        error.at(at)
     }
 }
 

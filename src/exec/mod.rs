@@ -22,7 +22,7 @@ mod upsert;
 mod view;
 
 pub use lifecycle::{next_end, reclaim};
-pub use outcome::{Description, Fact, Layout, Listing, Outcome, RowSet};
+pub use outcome::{Description, Fact, Layout, Listing, Outcome};
 pub use purge::collected;
 
 use chrono_tz::Tz;

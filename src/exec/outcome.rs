@@ -1,9 +1,7 @@
 //! What a statement gives back, before anyone draws it.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
-
 use crate::catalog::Column;
+use crate::engine::RowStream;
 
 /// The result of a statement.
 #[derive(Debug)]
@@ -11,7 +9,7 @@ pub enum Outcome {
     /// Done; there is nothing to show.
     Done,
     /// The rows of a query.
-    Rows(RowSet),
+    Rows(RowStream),
     /// A listing such as SHOW HISTORY.
     Listing(Listing),
     /// A table's description.
@@ -20,13 +18,6 @@ pub enum Outcome {
     Text(String),
     /// The session ends.
     Quit,
-}
-
-/// The rows of a query.
-#[derive(Debug)]
-pub struct RowSet {
-    pub schema: SchemaRef,
-    pub batches: Vec<RecordBatch>,
 }
 
 /// A table of texts with a layout of its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, UInt64Type};
 
-use super::{Outcome, RowSet, local_time};
+use super::{Outcome, local_time};
 use crate::ast::{At, Fragment, Load, Query};
 use crate::catalog::{Action, Operation, Partition, Schema, Table, Version};
 use crate::engine::values::{literal_batch, stored_rows};
@@ -17,12 +17,10 @@ use crate::plan::{Context, TRAVEL_ANY_KEY, Target};
 use crate::timemachine::{Miss, Refusal, lsn_at, table_at, table_history};
 
 pub(super) fn query(cx: &Context<'_>, query: &Query) -> Result<Outcome> {
-    let mut batches = Vec::new();
-    let schema = run(cx, query, &mut |_| Ok(()), &mut |batch| {
-        batches.push(batch);
-        Ok(())
+    let rows = with_setting(cx, query, |setting, tables| {
+        cx.engine.start(query, setting, tables)
     })?;
-    Ok(Outcome::Rows(RowSet { schema, batches }))
+    Ok(Outcome::Rows(rows.in_statement(cx.statement)))
 }
 
 /// Runs a query over the current content of the tables it names.

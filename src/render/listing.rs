@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::Format;
-use super::rows::json_lines;
+use super::rows::JsonLines;
 use crate::engine::csv;
 use crate::exec::{Layout, Listing};
 
@@ -111,18 +111,13 @@ pub(super) fn machine(listing: &Listing, format: Format, out: &mut dyn Write) ->
             .iter()
             .try_for_each(|row| writeln!(out, "{}", csv::line(row.iter().take(shown).cloned())));
     }
-    json_lines(
-        out,
-        listing.rows.iter().map(|row| {
-            let values = row
-                .iter()
-                .map(|value| value.clone().map_or(Value::Null, Value::String));
-            listing
-                .titles
-                .iter()
-                .map(|title| (*title).to_owned())
-                .zip(values)
-                .collect()
-        }),
-    )
+    let mut lines = JsonLines::begin(out)?;
+    for row in &listing.rows {
+        let titles = listing.titles.iter().map(|title| (*title).to_owned());
+        let values = row
+            .iter()
+            .map(|value| value.clone().map_or(Value::Null, Value::String));
+        lines.object(titles.zip(values).collect())?;
+    }
+    lines.end().map(drop)
 }

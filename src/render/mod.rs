@@ -44,52 +44,66 @@ impl Streams<'_> {
     }
 }
 
-/// Writes the result of a statement, the rows of a query until `interrupt` is set.
+/// Why a result is not written to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritten {
+    /// The streams do not take it, or Ctrl-C has come: see [`crate::interrupt::is_interrupted`].
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The query fails while its rows are written.
+    #[error(transparent)]
+    Query(#[from] Error),
+}
+
+/// Writes the result of a statement, the rows of a query as they come and until `interrupt` is set. Returns the number of rows
+/// where it has rows.
 ///
 /// # Errors
-/// What the streams say, and what [`crate::interrupt::is_interrupted`] knows.
+/// See [`Unwritten`].
 pub fn outcome(
-    outcome: &Outcome,
+    outcome: &mut Outcome,
     format: Format,
     streams: &mut Streams<'_>,
     interrupt: &Interrupt,
-) -> io::Result<()> {
+) -> Result<Option<usize>, Unwritten> {
     match (outcome, format) {
-        (Outcome::Quit, _) => Ok(()),
-        (Outcome::Done, format) => streams.ok(format),
-        (Outcome::Text(text), _) => writeln!(streams.out, "{text}"),
-        (Outcome::Rows(set), Format::Table) => {
-            writeln!(streams.err, "Summary:")?;
-            rows::table(set, &mut interrupt.writer(streams.out), interrupt)
+        (Outcome::Rows(rows), Format::Table) => {
+            return rows::table(rows, streams, interrupt).map(Some);
         }
-        (Outcome::Rows(set), Format::Csv) => {
-            rows::csv_rows(set, &mut interrupt.writer(streams.out))
+        (Outcome::Rows(rows), Format::Csv) => {
+            return rows::csv_rows(rows, &mut interrupt.writer(streams.out)).map(Some);
         }
-        (Outcome::Rows(set), Format::Json) => rows::json(set, &mut interrupt.writer(streams.out)),
+        (Outcome::Rows(rows), Format::Json) => {
+            return rows::json(rows, &mut interrupt.writer(streams.out)).map(Some);
+        }
+        (Outcome::Quit, _) => {}
+        (Outcome::Done, format) => streams.ok(format)?,
+        (Outcome::Text(text), _) => writeln!(streams.out, "{text}")?,
         (Outcome::Description(description), Format::Table) => {
             write!(streams.out, "{}", describe::boxed(description))?;
-            streams.ok_beside()
+            streams.ok_beside()?;
         }
         (Outcome::Description(description), format) => {
             listing::machine(&describe::listing(description), format, streams.out)?;
-            streams.ok(format)
+            streams.ok(format)?;
         }
         (Outcome::Listing(listing), Format::Table) => {
             write!(streams.out, "{}", listing::text(listing))?;
             match listing.layout {
-                Layout::Settings => streams.ok(format),
+                Layout::Settings => streams.ok(format)?,
                 Layout::HistoryOfTables
                 | Layout::History
                 | Layout::Columns
                 | Layout::Tables
-                | Layout::Lines => streams.ok_beside(),
+                | Layout::Lines => streams.ok_beside()?,
             }
         }
         (Outcome::Listing(listing), format) => {
             listing::machine(listing, format, streams.out)?;
-            streams.ok(format)
+            streams.ok(format)?;
         }
     }
+    Ok(None)
 }
 
 /// Draws a listing alone.
@@ -97,14 +111,6 @@ pub fn listing(listing: &Listing, format: Format, out: &mut dyn Write) -> io::Re
     match format {
         Format::Table => write!(out, "{}", listing::text(listing)),
         format => listing::machine(listing, format, out),
-    }
-}
-
-/// The number of rows of a result, where it has rows.
-pub fn row_count(outcome: &Outcome) -> Option<usize> {
-    match outcome {
-        Outcome::Rows(set) => Some(set.batches.iter().map(|batch| batch.num_rows()).sum()),
-        _ => None,
     }
 }
 

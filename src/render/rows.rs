@@ -1,16 +1,19 @@
 //! The rows of a query. The only file that names comfy-table.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use comfy_table::{
     ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle, Width,
 };
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
-use crate::engine::csv;
+use super::{Streams, Unwritten};
 use crate::engine::text::{json as json_value, text};
-use crate::exec::RowSet;
+use crate::engine::{RowStream, csv};
 use crate::interrupt::Interrupt;
 
 /// `+---+`, `| a |`: frame and title, then rows, then the frame; columns as wide as their content.
@@ -22,11 +25,8 @@ const MIDDLE: TableStyle = TableStyle::new().content_lines(CELLS);
 const RULE: LineStyle = LineStyle::new('+', '-', '+', '+');
 const CELLS: ContentLineStyle = ContentLineStyle::new('|', '|', '|');
 
-fn names(set: &RowSet) -> impl Iterator<Item = &str> {
-    set.schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
+fn names(schema: &SchemaRef) -> impl Iterator<Item = &str> {
+    schema.fields().iter().map(|field| field.name().as_str())
 }
 
 /// Wider cells than this are beyond the table library.
@@ -35,40 +35,96 @@ const CELL_MAX: usize = 30_000;
 /// Rows drawn at a time.
 const ROWS_DRAWN: usize = 1000;
 
+/// A table is held until its columns' widths are known, up to so many bytes of rows. The rest is drawn as it comes, in columns
+/// as wide as what was seen by then: a longer value shifts its row.
+const HELD_BYTES: usize = 64 << 20;
+
 /// The rows as people read them: once to find the widths of the columns, once to draw them.
-pub(super) fn table(set: &RowSet, out: &mut dyn Write, interrupt: &Interrupt) -> io::Result<()> {
-    if set.schema.fields().is_empty() {
-        return Ok(());
+pub(super) fn table(
+    rows: &mut RowStream,
+    streams: &mut Streams<'_>,
+    interrupt: &Interrupt,
+) -> Result<usize, Unwritten> {
+    let schema = Arc::clone(rows.schema());
+    let (mut held, mut held_bytes) = (Vec::new(), 0);
+    let mut is_whole = true;
+    while let Some(batch) = rows.next_batch()? {
+        held_bytes += batch.get_array_memory_size();
+        held.push(batch);
+        if held_bytes > HELD_BYTES {
+            is_whole = false;
+            break;
+        }
     }
-    let mut widths = titles(set).column_max_content_widths();
-    for rows in pages(set) {
+    writeln!(streams.err, "Summary:")?;
+    let out = &mut interrupt.writer(streams.out);
+    let mut count = held.iter().map(RecordBatch::num_rows).sum();
+    if schema.fields().is_empty() {
+        return Ok(count);
+    }
+    let mut widths = titles(&schema).column_max_content_widths();
+    let mut is_aligned = true;
+    for rows in held.iter().flat_map(pages) {
         interrupt.check()?;
         let rows = cells(&rows);
         if rows.iter().flatten().any(|cell| cell.len() > CELL_MAX) {
-            return unaligned(set, out);
+            is_aligned = false;
+            break;
         }
         let found = page(&rows).column_max_content_widths();
         for (width, found) in widths.iter_mut().zip(found) {
             *width = found.max(*width);
         }
     }
-    write_fitted(titles(set), TOP, &widths, out)?;
-    for rows in pages(set) {
-        write_fitted(page(&cells(&rows)), MIDDLE, &widths, out)?;
+    if !is_aligned {
+        // The frame is as wide as the titles: a very long value is printed whole and shifts its row.
+        widths = names(&schema)
+            .map(|name| u16::try_from(name.chars().count()).unwrap_or(u16::MAX))
+            .collect();
+    }
+    write_fitted(titles(&schema), TOP, &widths, out)?;
+    for batch in held {
+        for rows in pages(&batch) {
+            match is_aligned {
+                true => write_fitted(page(&cells(&rows)), MIDDLE, &widths, out)?,
+                false => write_shifted(&cells(&rows), &[], out)?,
+            }
+        }
+    }
+    if !is_whole {
+        while let Some(batch) = rows.next_batch()? {
+            count += batch.num_rows();
+            for rows in pages(&batch) {
+                write_shifted(&cells(&rows), if is_aligned { &widths } else { &[] }, out)?;
+            }
+        }
     }
     writeln!(
         out,
         "{}",
         rule(widths.iter().map(|width| usize::from(*width)))
-    )
+    )?;
+    Ok(count)
 }
 
 /// The rows in portions that are drawn at a time.
-fn pages(set: &RowSet) -> impl Iterator<Item = RecordBatch> {
-    set.batches.iter().flat_map(|batch| {
-        let starts = (0..batch.num_rows()).step_by(ROWS_DRAWN);
-        starts.map(|start| batch.slice(start, ROWS_DRAWN.min(batch.num_rows() - start)))
-    })
+fn pages(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(ROWS_DRAWN);
+    starts.map(|start| batch.slice(start, ROWS_DRAWN.min(batch.num_rows() - start)))
+}
+
+/// Writes rows whose cells may be wider than their columns.
+fn write_shifted(rows: &[Vec<String>], widths: &[u16], out: &mut dyn Write) -> io::Result<()> {
+    for row in rows {
+        write!(out, "|")?;
+        for (at, cell) in row.iter().enumerate() {
+            let width = widths.get(at).map_or(0, |width| usize::from(*width));
+            let blanks = width.saturating_sub(UnicodeWidthStr::width(cell.as_str()));
+            write!(out, " {cell}{:blanks$} |", "")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 fn cells(rows: &RecordBatch) -> Vec<Vec<String>> {
@@ -81,9 +137,9 @@ fn cells(rows: &RecordBatch) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn titles(set: &RowSet) -> Table {
+fn titles(schema: &SchemaRef) -> Table {
     let mut table = Table::new();
-    table.set_header(names(set));
+    table.set_header(names(schema));
     table
 }
 
@@ -117,55 +173,37 @@ fn rule(widths: impl Iterator<Item = usize>) -> String {
     columns + "+"
 }
 
-/// The same frame as wide as the titles: a very long value is printed whole and shifts its row.
-fn unaligned(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
-    let rule = rule(names(set).map(|name| name.chars().count()));
-    let title: Vec<&str> = names(set).collect();
-    writeln!(out, "{rule}\n| {} |\n{rule}", title.join(" | "))?;
-    for row in pages(set).flat_map(|rows| cells(&rows)) {
-        writeln!(out, "| {} |", row.join(" | "))?;
-    }
-    writeln!(out, "{rule}")
-}
-
 /// The rows as CSV with a header.
-pub(super) fn csv_rows(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "{}",
-        csv::line(names(set).map(|name| Some(name.to_owned())))
-    )?;
-    for batch in &set.batches {
+pub(super) fn csv_rows(rows: &mut RowStream, out: &mut dyn Write) -> Result<usize, Unwritten> {
+    let heads = names(rows.schema()).map(|name| Some(name.to_owned()));
+    writeln!(out, "{}", csv::line(heads))?;
+    let mut count = 0;
+    while let Some(batch) = rows.next_batch()? {
         for row in 0..batch.num_rows() {
-            writeln!(
-                out,
-                "{}",
-                csv::line(batch.columns().iter().map(|array| text(array, row)))
-            )?;
+            let values = batch.columns().iter().map(|array| text(array, row));
+            writeln!(out, "{}", csv::line(values))?;
         }
+        count += batch.num_rows();
     }
-    Ok(())
+    Ok(count)
 }
 
 /// The rows as an array of objects, one per line.
-pub(super) fn json(set: &RowSet, out: &mut dyn Write) -> io::Result<()> {
-    let names = keys(set);
-    let rows = set
-        .batches
-        .iter()
-        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
-    json_lines(
-        out,
-        rows.map(|(batch, row)| {
+pub(super) fn json(rows: &mut RowStream, out: &mut dyn Write) -> Result<usize, Unwritten> {
+    let keys = keys(rows.schema());
+    let mut lines = JsonLines::begin(out)?;
+    while let Some(batch) = rows.next_batch()? {
+        for row in 0..batch.num_rows() {
             let values = batch.columns().iter().map(|array| json_value(array, row));
-            names.iter().cloned().zip(values).collect()
-        }),
-    )
+            lines.object(keys.iter().cloned().zip(values).collect())?;
+        }
+    }
+    Ok(lines.end()?)
 }
 
 /// The headings as keys: one that repeats gets `_1`, `_2`, ….
-fn keys(set: &RowSet) -> Vec<String> {
-    let headings: Vec<&str> = names(set).collect();
+fn keys(schema: &SchemaRef) -> Vec<String> {
+    let headings: Vec<&str> = names(schema).collect();
     let mut keys: Vec<String> = Vec::new();
     for heading in &headings {
         let mut key = (*heading).to_owned();
@@ -180,14 +218,26 @@ fn keys(set: &RowSet) -> Vec<String> {
 }
 
 /// An array of objects, one per line.
-pub(super) fn json_lines(
-    out: &mut dyn Write,
-    objects: impl Iterator<Item = serde_json::Map<String, Value>>,
-) -> io::Result<()> {
-    write!(out, "[")?;
-    for (number, object) in objects.enumerate() {
-        let comma = if number == 0 { "" } else { "," };
-        write!(out, "{comma}\n{}", Value::Object(object))?;
+pub(super) struct JsonLines<'a> {
+    out: &'a mut dyn Write,
+    count: usize,
+}
+
+impl<'a> JsonLines<'a> {
+    pub(super) fn begin(out: &'a mut dyn Write) -> io::Result<Self> {
+        write!(out, "[")?;
+        Ok(Self { out, count: 0 })
     }
-    writeln!(out, "\n]")
+
+    pub(super) fn object(&mut self, object: serde_json::Map<String, Value>) -> io::Result<()> {
+        let comma = if self.count == 0 { "" } else { "," };
+        self.count += 1;
+        write!(self.out, "{comma}\n{}", Value::Object(object))
+    }
+
+    /// Returns the number of objects.
+    pub(super) fn end(self) -> io::Result<usize> {
+        writeln!(self.out, "\n]")?;
+        Ok(self.count)
+    }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
-use odpsh::error::ErrorKind;
+use odpsh::error::{Error, ErrorKind};
 use odpsh::exec::Outcome;
 use odpsh::session::{Session, Start};
 use odpsh::store::{Seam, Warehouse, memory};
@@ -63,9 +63,13 @@ fn canonical(text: Option<String>, kind: Kind) -> Option<String> {
 
 fn run(session: &mut Session, sql: &str, kinds: &[Kind]) -> Seen {
     match session.run(sql).outcome {
-        Ok(Outcome::Rows(set)) => {
+        Ok(Outcome::Rows(mut set)) => {
             let mut rows = Shown::new();
-            for batch in &set.batches {
+            let batches = match set.collect() {
+                Ok(batches) => batches,
+                Err(error) => return refusal(&error),
+            };
+            for batch in &batches {
                 for row in 0..batch.num_rows() {
                     let values = batch.columns().iter().zip(kinds);
                     let shown = values.map(|(array, kind)| canonical(text(array, row), *kind));
@@ -76,16 +80,20 @@ fn run(session: &mut Session, sql: &str, kinds: &[Kind]) -> Seen {
             Seen::Rows(rows)
         }
         Ok(_) => Seen::Rows(Shown::new()),
-        Err(error) if error.kind() == ErrorKind::Internal => Seen::Failed(error.to_string()),
-        Err(error) if !error.to_string().starts_with("ODPS-") => Seen::Failed(error.to_string()),
-        Err(error)
-            if ["null_aware", "internal error"]
-                .iter()
-                .any(|word| error.to_string().contains(word)) =>
-        {
-            Seen::Failed(error.to_string())
-        }
-        Err(error) => Seen::Refused(error.to_string()),
+        Err(error) => refusal(&error),
+    }
+}
+
+fn refusal(error: &Error) -> Seen {
+    let text = error.to_string();
+    let is_internal = error.kind() == ErrorKind::Internal
+        || !text.starts_with("ODPS-")
+        || ["null_aware", "internal error"]
+            .iter()
+            .any(|word| text.contains(word));
+    match is_internal {
+        true => Seen::Failed(text),
+        false => Seen::Refused(text),
     }
 }
 

@@ -235,13 +235,16 @@ fn check_past(session: &mut Session, model: &mut Model, number: usize) -> Result
     let expected = model.read_at(place, lsn);
     let seen = session.run(&sql).outcome;
     let (seen, mut expected) = match (seen, expected) {
-        (Ok(Outcome::Rows(set)), Ok((_, rows))) => (set, rows),
+        (Ok(Outcome::Rows(mut set)), Ok((_, rows))) => {
+            let seen = set.collect().map_err(|error| format!("{sql}: {error}"))?;
+            (seen, rows)
+        }
         (Err(_), Err(_)) => return Ok(()),
         (Err(error), Ok(_)) => return Err(format!("{sql}: {error}")),
         _ => return Err(format!("{sql}: it should be refused")),
     };
     let mut rows: Vec<Vec<Option<String>>> = Vec::new();
-    for batch in &seen.batches {
+    for batch in &seen {
         for row in 0..batch.num_rows() {
             rows.push(
                 batch

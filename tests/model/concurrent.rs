@@ -140,11 +140,11 @@ fn statement(dice: &mut Dice, number: u64) -> String {
 type Rows = Vec<Vec<Option<String>>>;
 
 fn rows(outcome: Outcome) -> Rows {
-    let Outcome::Rows(set) = outcome else {
+    let Outcome::Rows(mut set) = outcome else {
         panic!("a query gives rows");
     };
     let mut rows = Vec::new();
-    for batch in &set.batches {
+    for batch in &set.collect().expect("rows") {
         for row in 0..batch.num_rows() {
             let columns = batch.columns().iter();
             rows.push(columns.map(|array| text(array, row)).collect());

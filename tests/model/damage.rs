@@ -86,11 +86,11 @@ fn make(dir: &Path, killed: &Path, seed: u32) {
 }
 
 fn rows(outcome: Outcome) -> Vec<String> {
-    let Outcome::Rows(set) = outcome else {
+    let Outcome::Rows(mut set) = outcome else {
         panic!("a query gives rows");
     };
     let mut rows = Vec::new();
-    for batch in &set.batches {
+    for batch in &set.collect().expect("rows") {
         for row in 0..batch.num_rows() {
             let columns = batch.columns().iter();
             rows.push(

@@ -290,8 +290,8 @@ fn seen(session: &mut Session) -> Checked<Vec<String>> {
     let mut see = |session: &mut Session, sql: String| -> Checked<Vec<Vec<Option<String>>>> {
         let mut rows = Vec::new();
         let shown = match session.run(&sql).outcome {
-            Ok(Outcome::Rows(set)) => {
-                for batch in &set.batches {
+            Ok(Outcome::Rows(mut set)) => {
+                for batch in &set.collect().map_err(|error| error.to_string())? {
                     for row in 0..batch.num_rows() {
                         let columns = batch.columns().iter();
                         rows.push(columns.map(|array| text(array, row)).collect::<Vec<_>>());
