@@ -465,6 +465,43 @@ fn a_closed_pipe_ends_the_program_quietly() {
     );
 }
 
+/// Ten thousand million rows: nobody waits for the last of them, and nothing holds them.
+#[test]
+fn rows_are_printed_as_they_are_computed() {
+    let home = Home::new();
+    let many = "(select value from generate_series(1, 100000))";
+    let sql = format!("select a.value, b.value as other from {many} a cross join {many} b;");
+    for format in ["csv", "json", "table"] {
+        let mut child = home.start(&["--format", format, "-e", &sql]);
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let seen: Vec<String> = lines
+            .by_ref()
+            .take(1000)
+            .map(|l| l.expect("text"))
+            .collect();
+        assert_eq!(seen.len(), 1000);
+        drop(lines);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{format}");
+    }
+}
+
+#[test]
+fn a_query_that_fails_in_the_midst_of_its_rows_has_printed_those_before() {
+    let home = Home::new();
+    let sql = "set odps.sql.validate.orderby.limit=false; \
+        select cast(if(value = 900000, 'x', '1') as bigint) as one from generate_series(1, 1000000);";
+    for format in ["csv", "json"] {
+        let run = home.run(&["--format", format, "-e", sql], b"");
+        assert_eq!(run.status, 1);
+        assert!(run.err.contains("FAILED: ODPS-0123091"), "{}", run.err);
+        assert!(!run.err.contains("rows:"), "{}", run.err);
+        assert!(run.out.lines().count() > 100, "{format}");
+    }
+    // A table that is not whole is not begun.
+    let run = home.run(&["-e", sql], b"");
+    assert_eq!((run.status, run.out.as_str()), (1, "OK\n"));
+}
+
 /// Far less memory than the rows take: they go to disk and come back.
 #[test]
 fn sorts_and_joins_larger_than_memory_finish() {
