@@ -1,11 +1,14 @@
 //! MaxCompute's SQL for the planner: our tokens, a dialect of DataFusion's parser, one pass over the
 //! parsed query.
 
+mod branches;
 pub(super) mod build;
 mod dialect;
 mod function;
 mod heading;
+mod keywords;
 mod lambda;
+mod lateral;
 mod relation;
 mod rewrite;
 mod tokens;
@@ -19,7 +22,8 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 pub(super) use build::PLAIN_MARK;
 pub(super) use heading::Headings;
-pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
+pub(super) use lateral::LATERAL_MARK;
+pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK};
 pub(super) use rewrite::{Rewriting, rewrite};
 pub(super) use version::split_point;
 

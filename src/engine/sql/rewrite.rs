@@ -15,10 +15,8 @@ use super::build::{
 };
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
-use super::relation::{
-    EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, selected_table_function, set_operations,
-    with_views,
-};
+use super::lateral::{self, LATERAL_MARK, selected_table_function};
+use super::relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, set_operations};
 use super::tokens::offset;
 use super::version::rewrite_version;
 use super::window::default_frame_of_named;
@@ -212,18 +210,20 @@ impl Rewriter<'_, '_> {
             default_frame_of_named(window);
         }
         group_by(&mut select.group_by, self.0.options.group_by_position);
+        lateral::fold_select(select)?;
         selected_table_function(select)?;
-        if !select.lateral_views.is_empty() {
-            let views = std::mem::take(&mut select.lateral_views);
-            let from = std::mem::take(&mut select.from);
-            select.from = vec![with_views(from, views)?];
-        }
         name_outputs(&mut select.projection);
         Ok(())
     }
 
     fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
         rewrite_version(factor, self.0)?;
+        if let TableFactor::NestedJoin {
+            table_with_joins, ..
+        } = factor
+        {
+            lateral::fold(table_with_joins)?;
+        }
         let alias = match factor {
             TableFactor::Table {
                 alias,
