@@ -9,13 +9,10 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::build::{lower, null};
-use super::relation::{one_row, whole};
+use super::relation::{LATERAL_MARK, one_row, whole};
 use super::tokens::{is_word, offset, parenthesized};
 use crate::engine::function::is_table_function;
 use crate::error::{Error, Result};
-
-/// Marks the UNPIVOT that stands for a lateral view.
-pub(in crate::engine) const LATERAL_MARK: &str = "__lateral ";
 
 /// The view that a table function in a select list stands for.
 const SELECTED_VIEW: &str = "__selected";

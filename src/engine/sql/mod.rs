@@ -11,6 +11,7 @@ mod lambda;
 mod lateral;
 mod relation;
 mod rewrite;
+mod rows;
 mod tokens;
 mod version;
 mod window;
@@ -22,8 +23,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 pub(super) use build::PLAIN_MARK;
 pub(super) use heading::Headings;
-pub(super) use lateral::LATERAL_MARK;
-pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK};
+pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
 pub(super) use rewrite::{Rewriting, rewrite};
 pub(super) use version::split_point;
 

@@ -2,8 +2,8 @@
 //! planner of relations takes apart.
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, Join, JoinConstraint, JoinOperator, SetExpr, SetOperator, SetQuantifier, TableAlias,
-    TableFactor, TableWithJoins, Values,
+    Ident, Join, JoinConstraint, JoinOperator, ObjectNamePart, Query, SetExpr, SetOperator,
+    SetQuantifier, TableAlias, TableFactor, TableWithJoins, Values,
 };
 
 use super::build::null;
@@ -42,12 +42,12 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
                     std::mem::replace(right, none()),
                 );
                 let join = Join {
-                    relation: derived(*right, "__right"),
+                    relation: derived(query_of(*right), "__right"),
                     global: false,
                     join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
                 };
                 let both = TableWithJoins {
-                    relation: derived(*left, "__left"),
+                    relation: derived(query_of(*left), "__left"),
                     joins: vec![join],
                 };
                 let relation = TableFactor::Unpivot {
@@ -98,9 +98,14 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
     Ok(())
 }
 
-fn derived(body: SetExpr, alias: &str) -> TableFactor {
+fn query_of(body: SetExpr) -> Query {
     let mut query = super::parse_own("select 1");
     query.body = Box::new(body);
+    query
+}
+
+/// A query under a name.
+pub(super) fn derived(query: Query, alias: &str) -> TableFactor {
     TableFactor::Derived {
         lateral: false,
         subquery: Box::new(query),
@@ -117,6 +122,55 @@ fn derived(body: SetExpr, alias: &str) -> TableFactor {
 /// Marks the UNPIVOT that stands for EXCEPT ALL, and for INTERSECT ALL, of the two relations inside it.
 pub(in crate::engine) const EXCEPT_ALL_MARK: &str = "__except_all";
 pub(in crate::engine) const INTERSECT_ALL_MARK: &str = "__intersect_all";
+
+/// The names by which a query knows what its FROM reads.
+pub(super) fn names(from: &[TableWithJoins]) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in from {
+        names_of(&table.relation, &mut found);
+        for join in &table.joins {
+            names_of(&join.relation, &mut found);
+        }
+    }
+    found
+}
+
+fn names_of(factor: &TableFactor, found: &mut Vec<String>) {
+    let mut push = |name: &Ident| found.push(name.value.to_lowercase());
+    match factor {
+        TableFactor::Table {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Derived {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Pivot {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Unpivot {
+            alias: Some(alias), ..
+        } => push(&alias.name),
+        TableFactor::Table { name, .. } => {
+            if let Some(ObjectNamePart::Identifier(name)) = name.0.last() {
+                push(name);
+            }
+        }
+        TableFactor::NestedJoin {
+            table_with_joins, ..
+        } => found.extend(names(std::slice::from_ref(table_with_joins))),
+        TableFactor::Pivot { table, .. } => names_of(table, found),
+        TableFactor::Unpivot { table, name, .. } => {
+            if let Some(view) = name.value.strip_prefix(LATERAL_MARK) {
+                found.push(view.to_lowercase());
+            }
+            names_of(table, found);
+        }
+        _ => {}
+    }
+}
+
+/// Marks the UNPIVOT that stands for a lateral view.
+pub(in crate::engine) const LATERAL_MARK: &str = "__lateral ";
 
 /// All of a FROM as one relation.
 pub(super) fn whole(from: Vec<TableWithJoins>) -> TableFactor {
@@ -149,6 +203,5 @@ pub(super) fn whole(from: Vec<TableWithJoins>) -> TableFactor {
 
 /// What a select without FROM reads.
 pub(super) fn one_row() -> TableFactor {
-    let query = super::parse_own("select 1");
-    derived(*query.body, "__one")
+    derived(super::parse_own("select 1"), "__one")
 }
