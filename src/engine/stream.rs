@@ -194,6 +194,15 @@ async fn stream(
 ) -> std::result::Result<(), DataFusionError> {
     let mut plan = state.statement_to_plan(statement).await?;
     plan = typing::typed(plan, limits.casting)?;
+    debug_assert!(
+        plan.schema()
+            .fields()
+            .iter()
+            .all(|field| field.name().starts_with("__")
+                || !field.data_type().is_unsigned_integer()),
+        "a type that MaxCompute has not: {}",
+        plan.schema()
+    );
     if is_small {
         plan = with_plain_texts(plan)?;
     }

@@ -623,9 +623,7 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
             &mut |rows| {
                 let width = columns.len();
                 let actions = rows.column(width).as_primitive::<Int64Type>();
-                let numbers = rows
-                    .column(width + 1)
-                    .as_primitive::<datafusion::arrow::datatypes::UInt64Type>();
+                let numbers = rows.column(width + 1).as_primitive::<Int64Type>();
                 let mut kept = Vec::with_capacity(rows.num_rows());
                 for row in 0..rows.num_rows() {
                     let action = actions.value(row);

@@ -383,10 +383,15 @@ pub(super) fn rewrite_call(
         _ => match rewrite_higher(&name, given.as_deref().unwrap_or_default()) {
             Some(made) => made.map_err(|error| error.at(at))?,
             None => {
-                if let Some((_, planned)) = NAMES.iter().find(|(ours, _)| *ours == name) {
+                let renamed = NAMES.iter().find(|(ours, _)| *ours == name);
+                if let Some((_, planned)) = renamed {
                     rename(&mut function, planned);
                 }
-                Expr::Function(function)
+                let planned = renamed.map_or(name.as_str(), |(_, planned)| planned);
+                match UNSIGNED.contains(&planned) {
+                    true => call(CAST, [Expr::Function(function), text("bigint")]),
+                    false => Expr::Function(function),
+                }
             }
         },
     };
@@ -423,6 +428,15 @@ const NAMES: &[(&str, &str)] = &[
     ("transform", "array_transform"),
     ("filter", "array_filter"),
     ("any_match", "array_any_match"),
+];
+
+/// Functions of the planner whose numbers are unsigned, which MaxCompute has not: they are BIGINT.
+const UNSIGNED: [&str; 5] = [
+    "row_number",
+    "rank",
+    "dense_rank",
+    "ntile",
+    "approx_distinct",
 ];
 
 fn is_distinct(function: &Function) -> bool {

@@ -1,13 +1,17 @@
 //! MaxCompute's SQL for the planner: our tokens, a dialect of DataFusion's parser, one pass over the
 //! parsed query.
 
+mod branches;
 pub(super) mod build;
 mod dialect;
 mod function;
 mod heading;
+mod keywords;
 mod lambda;
+mod lateral;
 mod relation;
 mod rewrite;
+mod rows;
 mod tokens;
 mod version;
 mod window;

@@ -2,17 +2,12 @@
 //! planner of relations takes apart.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ExprWithAlias, Ident, Join, JoinConstraint, JoinOperator, LateralView, NullInclusion,
-    ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
-    SetQuantifier, TableAlias, TableFactor, TableWithJoins, Values, WildcardAdditionalOptions,
+    Ident, Join, JoinConstraint, JoinOperator, ObjectNamePart, Query, SetExpr, SetOperator,
+    SetQuantifier, TableAlias, TableFactor, TableWithJoins, Values,
 };
 
-use super::build::{lower, null};
-use crate::engine::function::is_table_function;
+use super::build::null;
 use crate::error::{Error, Result};
-
-/// The view that a table function in a select list stands for.
-const SELECTED_VIEW: &str = "__selected";
 
 /// What the planner has not: MINUS is EXCEPT; INTERSECT ALL and EXCEPT ALL count equal rows and are left
 /// to the planner of relations; rows of VALUES alone have columns `_c0`, `_c1`, ….
@@ -47,12 +42,12 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
                     std::mem::replace(right, none()),
                 );
                 let join = Join {
-                    relation: derived(*right, "__right"),
+                    relation: derived(query_of(*right), "__right"),
                     global: false,
                     join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
                 };
                 let both = TableWithJoins {
-                    relation: derived(*left, "__left"),
+                    relation: derived(query_of(*left), "__left"),
                     joins: vec![join],
                 };
                 let relation = TableFactor::Unpivot {
@@ -103,9 +98,14 @@ pub(super) fn set_operations(body: &mut SetExpr) -> Result<()> {
     Ok(())
 }
 
-fn derived(body: SetExpr, alias: &str) -> TableFactor {
+fn query_of(body: SetExpr) -> Query {
     let mut query = super::parse_own("select 1");
     query.body = Box::new(body);
+    query
+}
+
+/// A query under a name.
+pub(super) fn derived(query: Query, alias: &str) -> TableFactor {
     TableFactor::Derived {
         lateral: false,
         subquery: Box::new(query),
@@ -123,109 +123,85 @@ fn derived(body: SetExpr, alias: &str) -> TableFactor {
 pub(in crate::engine) const EXCEPT_ALL_MARK: &str = "__except_all";
 pub(in crate::engine) const INTERSECT_ALL_MARK: &str = "__intersect_all";
 
+/// The names by which a query knows what its FROM reads.
+pub(super) fn names(from: &[TableWithJoins]) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in from {
+        names_of(&table.relation, &mut found);
+        for join in &table.joins {
+            names_of(&join.relation, &mut found);
+        }
+    }
+    found
+}
+
+fn names_of(factor: &TableFactor, found: &mut Vec<String>) {
+    let mut push = |name: &Ident| found.push(name.value.to_lowercase());
+    match factor {
+        TableFactor::Table {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Derived {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Pivot {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Unpivot {
+            alias: Some(alias), ..
+        } => push(&alias.name),
+        TableFactor::Table { name, .. } => {
+            if let Some(ObjectNamePart::Identifier(name)) = name.0.last() {
+                push(name);
+            }
+        }
+        TableFactor::NestedJoin {
+            table_with_joins, ..
+        } => found.extend(names(std::slice::from_ref(table_with_joins))),
+        TableFactor::Pivot { table, .. } => names_of(table, found),
+        TableFactor::Unpivot { table, name, .. } => {
+            if let Some(view) = name.value.strip_prefix(LATERAL_MARK) {
+                found.push(view.to_lowercase());
+            }
+            names_of(table, found);
+        }
+        _ => {}
+    }
+}
+
 /// Marks the UNPIVOT that stands for a lateral view.
 pub(in crate::engine) const LATERAL_MARK: &str = "__lateral ";
 
-/// `select explode(a) as x from t` as `select x from t lateral view explode(a) v as x`.
-pub(super) fn selected_table_function(select: &mut Select) -> Result<()> {
-    let is_called = |expr: &Expr| matches!(expr, Expr::Function(function) if is_table_function(&function.name.to_string()));
-    let found = select.projection.iter().any(|item| match item {
-        SelectItem::UnnamedExpr(expr)
-        | SelectItem::ExprWithAlias { expr, .. }
-        | SelectItem::ExprWithAliases { expr, .. } => is_called(expr),
-        SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => false,
-    });
-    if !found {
-        return Ok(());
-    }
-    if select.projection.len() > 1 {
-        return Err(Error::semantic(
-            "a table function stands alone in a select list; use LATERAL VIEW to join its rows",
-        ));
-    }
-    let (expr, aliases) = match select.projection.remove(0) {
-        SelectItem::UnnamedExpr(expr) => (expr, Vec::new()),
-        SelectItem::ExprWithAlias { expr, alias } => (expr, vec![alias]),
-        SelectItem::ExprWithAliases { expr, aliases } => (expr, aliases),
-        SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => return Ok(()),
-    };
-    select.lateral_views.push(LateralView {
-        lateral_view: expr,
-        lateral_view_name: ObjectName::from(vec![Ident::new(SELECTED_VIEW)]),
-        lateral_col_alias: aliases,
-        outer: false,
-    });
-    let kind = SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![Ident::new(
-        SELECTED_VIEW,
-    )]));
-    select.projection.push(SelectItem::QualifiedWildcard(
-        kind,
-        WildcardAdditionalOptions::default(),
-    ));
-    Ok(())
-}
-
-/// FROM with its lateral views: each is an UNPIVOT node around what stands before it, which the planner
-/// of relations takes apart.
-pub(super) fn with_views(
-    from: Vec<TableWithJoins>,
-    views: Vec<LateralView>,
-) -> Result<TableWithJoins> {
+/// All of a FROM as one relation.
+pub(super) fn whole(from: Vec<TableWithJoins>) -> TableFactor {
     let mut from = from.into_iter();
-    let mut relation = match from.next() {
-        Some(mut first) => {
-            for more in from {
-                first.joins.push(Join {
-                    relation: TableFactor::NestedJoin {
-                        table_with_joins: Box::new(more),
-                        alias: None,
-                    },
-                    global: false,
-                    join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
-                });
-            }
-            match first.joins.is_empty() {
-                true => first.relation,
-                false => TableFactor::NestedJoin {
-                    table_with_joins: Box::new(first),
-                    alias: None,
-                },
-            }
-        }
-        None => one_row(),
+    let Some(mut first) = from.next() else {
+        return one_row();
     };
-    for view in views {
-        let Expr::Function(function) = view.lateral_view else {
-            return Err(Error::semantic("LATERAL VIEW needs a table function"));
+    for more in from {
+        let relation = match more.joins.is_empty() {
+            true => more.relation,
+            false => TableFactor::NestedJoin {
+                table_with_joins: Box::new(more),
+                alias: None,
+            },
         };
-        let name = view.lateral_view_name.to_string().to_lowercase();
-        relation = TableFactor::Unpivot {
-            table: Box::new(relation),
-            value: Expr::Function(function),
-            name: Ident::new(format!("{LATERAL_MARK}{name}")),
-            columns: view
-                .lateral_col_alias
-                .into_iter()
-                .map(|mut alias| {
-                    lower(&mut alias);
-                    ExprWithAlias {
-                        expr: null(),
-                        alias: Some(alias),
-                    }
-                })
-                .collect(),
-            null_inclusion: view.outer.then_some(NullInclusion::IncludeNulls),
-            alias: None,
-        };
+        first.joins.push(Join {
+            relation,
+            global: false,
+            join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
+        });
     }
-    Ok(TableWithJoins {
-        relation,
-        joins: Vec::new(),
-    })
+    match first.joins.is_empty() {
+        true => first.relation,
+        false => TableFactor::NestedJoin {
+            table_with_joins: Box::new(first),
+            alias: None,
+        },
+    }
 }
 
 /// What a select without FROM reads.
-fn one_row() -> TableFactor {
-    let query = super::parse_own("select 1");
-    derived(*query.body, "__one")
+pub(super) fn one_row() -> TableFactor {
+    derived(super::parse_own("select 1"), "__one")
 }

@@ -15,10 +15,9 @@ use super::build::{
 };
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
-use super::relation::{
-    EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, selected_table_function, set_operations,
-    with_views,
-};
+use super::lateral::{self, selected_table_function};
+use super::relation::{self, EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, set_operations};
+use super::rows;
 use super::tokens::offset;
 use super::version::rewrite_version;
 use super::window::default_frame_of_named;
@@ -212,18 +211,22 @@ impl Rewriter<'_, '_> {
             default_frame_of_named(window);
         }
         group_by(&mut select.group_by, self.0.options.group_by_position);
+        lateral::fold_select(select)?;
         selected_table_function(select)?;
-        if !select.lateral_views.is_empty() {
-            let views = std::mem::take(&mut select.lateral_views);
-            let from = std::mem::take(&mut select.from);
-            select.from = vec![with_views(from, views)?];
-        }
-        name_outputs(&mut select.projection);
+        rows::conditions(select)?;
+        let relations = relation::names(&select.from);
+        name_outputs(&mut select.projection, &relations);
         Ok(())
     }
 
     fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
         rewrite_version(factor, self.0)?;
+        if let TableFactor::NestedJoin {
+            table_with_joins, ..
+        } = factor
+        {
+            lateral::fold(table_with_joins)?;
+        }
         let alias = match factor {
             TableFactor::Table {
                 alias,
@@ -443,7 +446,7 @@ impl Rewriter<'_, '_> {
                 ));
             }
             Expr::Function(function) => return rewrite_call(self.0, expr, function),
-            other => other,
+            other => rows::expression(other)?,
         };
         Ok(())
     }
@@ -542,8 +545,9 @@ fn group_by(group_by: &mut GroupByExpr, by_position: bool) {
     }
 }
 
-/// Gives outputs without a name `_c0`, `_c1`, … by position, and makes equal names unique.
-fn name_outputs(items: &mut [SelectItem]) {
+/// Gives outputs without a name `_c0`, `_c1`, … by position, a field the name it has, and makes equal names unique. `relations` are
+/// the names of what the query reads.
+fn name_outputs(items: &mut [SelectItem], relations: &[String]) {
     let has_wildcard = items.iter().any(|item| {
         matches!(
             item,
@@ -560,7 +564,17 @@ fn name_outputs(items: &mut [SelectItem]) {
             SelectItem::UnnamedExpr(Expr::Identifier(ident)) => (ident.value.to_lowercase(), true),
             SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
                 let last = parts.last().map(|part| part.value.to_lowercase());
-                (last.unwrap_or_default(), parts.len() == 2)
+                let is_of_relation = matches!(parts.as_slice(), [relation, _]
+                    if relations.contains(&relation.value.to_lowercase()));
+                (last.unwrap_or_default(), is_of_relation)
+            }
+            SelectItem::UnnamedExpr(Expr::CompoundFieldAccess { access_chain, .. }) => {
+                match access_chain.last() {
+                    Some(AccessExpr::Dot(Expr::Identifier(field))) => {
+                        (field.value.to_lowercase(), false)
+                    }
+                    _ => (format!("_c{position}"), false),
+                }
             }
             SelectItem::UnnamedExpr(_) => (format!("_c{position}"), false),
             SelectItem::ExprWithAliases { .. }

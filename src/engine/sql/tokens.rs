@@ -3,6 +3,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
+use super::keywords::only_keywords;
+use super::{branches, lateral};
 use crate::ast::Fragment;
 use crate::error::Result;
 use crate::parser::{TokenKind, tokenize};
@@ -17,6 +19,9 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     let end = out.last().map_or(location(0), |last| last.span.end);
     window_synonyms(&mut out);
     out = versioned_tables(out);
+    out = lateral::joined(out)?;
+    only_keywords(&mut out);
+    out = branches::in_parentheses(out);
     out.push(TokenWithSpan {
         token: Token::EOF,
         span: Span::new(end, end),
@@ -97,8 +102,26 @@ fn versioned_tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-fn is_word(token: &TokenWithSpan, word: &str) -> bool {
+pub(super) fn is_word(token: &TokenWithSpan, word: &str) -> bool {
     matches!(&token.token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
+}
+
+/// The tokens of `(…)` at the beginning, and what stands behind.
+pub(super) fn parenthesized(
+    tokens: &[TokenWithSpan],
+) -> Option<(&[TokenWithSpan], &[TokenWithSpan])> {
+    let mut depth = 0usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (at > 0).then(|| tokens.split_at(at + 1));
+        }
+    }
+    None
 }
 
 /// Whether what was read ends in the name of a table in FROM.
@@ -154,20 +177,7 @@ fn point_in_time(tokens: &[TokenWithSpan]) -> Option<(&[TokenWithSpan], &[TokenW
             at += 1;
         }
         match tokens.get(at)?.token {
-            Token::LParen => {
-                let mut depth = 0;
-                loop {
-                    match tokens.get(at)?.token {
-                        Token::LParen => depth += 1,
-                        Token::RParen => depth -= 1,
-                        _ => {}
-                    }
-                    at += 1;
-                    if depth == 0 {
-                        break;
-                    }
-                }
-            }
+            Token::LParen => at += parenthesized(&tokens[at..])?.0.len(),
             Token::Number(..) | Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {
                 at += 1;
             }
@@ -182,22 +192,20 @@ fn point_in_time(tokens: &[TokenWithSpan]) -> Option<(&[TokenWithSpan], &[TokenW
 
 /// Inside OVER, DISTRIBUTE BY means PARTITION BY and SORT BY means ORDER BY.
 fn window_synonyms(tokens: &mut [TokenWithSpan]) {
-    let is_word = |token: &Token, word: &str| matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word));
     let mut depth: Option<usize> = None;
     for at in 1..tokens.len() {
-        let (before, from) = tokens.split_at_mut(at);
-        let Some(current) = from.first_mut() else {
-            continue;
-        };
+        let is_by = tokens.get(at + 1).is_some_and(|next| is_word(next, "by"));
+        let opens = is_word(&tokens[at - 1], "over");
+        let current = &mut tokens[at];
         match (&current.token, depth) {
-            (Token::LParen, None) if is_word(&before[at - 1].token, "over") => depth = Some(0),
+            (Token::LParen, None) if opens => depth = Some(0),
             (Token::LParen, Some(inner)) => depth = Some(inner + 1),
             (Token::RParen, Some(0)) => depth = None,
             (Token::RParen, Some(inner)) => depth = Some(inner - 1),
-            (found, Some(0)) if is_word(found, "distribute") => {
+            (_, Some(0)) if is_by && is_word(current, "distribute") => {
                 current.token = Token::make_keyword("PARTITION");
             }
-            (found, Some(0)) if is_word(found, "sort") => {
+            (_, Some(0)) if is_by && is_word(current, "sort") => {
                 current.token = Token::make_keyword("ORDER");
             }
             _ => {}

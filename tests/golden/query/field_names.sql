@@ -1,0 +1,20 @@
+-- A field that is read has its name, for everyone who reads the result.
+create table t (id bigint, s struct<a:bigint, b:struct<c:string>>, l array<struct<d:bigint>>);
+insert into t select 1, named_struct('a', 7, 'b', named_struct('c', 'x')), array(named_struct('d', 3));
+select s.a from t;
+select a from (select s.a from t) y;
+select c from (select s.b.c from t) y;
+select c from (select t.s.b.c from t) y;
+select d from (select l[0].d from t) y;
+with x as (select s.a, s.b.c from t) select a, c from x;
+select s.a from t order by a limit 1;
+select t.id, s.a from t order by t.id, s.a limit 1;
+select a, count(*) from (select s.a from t) y group by a;
+select u.a from (select s.a from t) u join t on u.a = t.s.a;
+select id, (select max(t.id) from t) as m from t;
+select x.id, y.id, x.s.a, y.s.a from t x join t y on x.id = y.id;
+create table made as select s.a, l[0].d, t.s.b.c from t;
+select * from made;
+create view v as select s.a, named_struct('z', 2).z from t;
+select a, z from v;
+select it.a from (select named_struct('a', 1) as it) x union all select 2 order by a limit 5;
