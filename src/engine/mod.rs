@@ -29,6 +29,7 @@ mod workers;
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
@@ -63,6 +64,8 @@ use stream::Limits;
 use workers::Workers;
 
 const CATALOG: &str = "odpsh";
+/// A thread in the midst of a computation is not waited for any longer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A view reads at most so many tables: one that reads another twice doubles them.
 const VIEW_TABLES_MAX: usize = 1000;
 /// Deepest nesting of views.
@@ -164,6 +167,11 @@ impl Engine {
         }
     }
 
+    /// Waits until queries that were left alone have noticed, and hold on to the store no longer.
+    pub fn close(self) {
+        self.workers.wait_idle(CLOSE_TIMEOUT);
+    }
+
     /// Begins `query`; its rows come as they are asked for.
     ///
     /// # Errors
@@ -247,14 +255,13 @@ impl Engine {
         let Prepared {
             statement, state, ..
         } = self.prepare(query, setting, tables).map_err(placed)?;
-        let workers = self.workers.handle()?;
         let casting = setting.options.casting();
-        let planned = workers.spawn(async move {
+        let planned = self.workers.spawn(async move {
             let plan = state.statement_to_plan(statement).await?;
             let plan = names::with_own_names(typing::typed(plan, casting)?)?;
             let plan = state.create_physical_plan(&plan).await?;
             Ok(displayable(plan.as_ref()).indent(false).to_string())
-        });
+        })?;
         match self.workers.interruptibly(planned)? {
             Ok(planned) => planned.map_err(|error: DataFusionError| {
                 placed(failure::translate(&error, setting.statement))

@@ -49,14 +49,13 @@ impl RowStream {
         named: impl FnOnce(&SchemaRef) -> SchemaRef,
         fails: Box<dyn Fn(DataFusionError) -> Error + Send>,
     ) -> Result<Self> {
-        // The query runs on a thread of the engine, so that it can be left alone when it is cancelled.
         let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
-        let task = workers.handle()?.spawn(async move {
+        let task = workers.spawn(async move {
             if let Err(error) = produce(statement, state, limits, &sender).await {
                 // Nobody waits for it any more where the receiver is gone.
                 let _ = sender.send(Err(error)).await;
             }
-        });
+        })?;
         let mut stream = Self {
             schema: SchemaRef::new(datafusion::arrow::datatypes::Schema::empty()),
             workers: Arc::clone(workers),

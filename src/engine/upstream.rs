@@ -315,8 +315,8 @@ pub(super) fn expression(
     })
 }
 
-/// Functions that look for equal items or keys.
-const COMPARE_ITEMS: [&str; 17] = [
+/// Functions that look for equal items, and give none of them or each once.
+const COMPARE_ITEMS: [&str; 8] = [
     "array_has",
     "array_has_any",
     "array_position",
@@ -324,16 +324,7 @@ const COMPARE_ITEMS: [&str; 17] = [
     "array_union",
     "array_intersect",
     "array_except",
-    "array_remove",
     "arrays_overlap",
-    "element_at",
-    "map_concat",
-    "map_from_entries",
-    "__element",
-    "__map",
-    "__map_of",
-    "__multimap_of",
-    "__counts_of",
 ];
 
 /// Expressions by which rows are told apart or put in order, without the sign of zero, under the names they had.

@@ -1,9 +1,11 @@
 //! The threads that queries run on.
 
 use std::future::Future;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -19,6 +21,24 @@ pub(super) struct Workers {
     waiting: OnceLock<Runtime>,
     /// Ends a running query.
     interrupt: Interrupt,
+    running: Arc<Running>,
+}
+
+/// How many queries run, those included that are left alone and have not noticed yet.
+#[derive(Default)]
+struct Running {
+    count: Mutex<usize>,
+    ended: Condvar,
+}
+
+/// A query that runs.
+struct Run(Arc<Running>);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.ended.notify_all();
+    }
 }
 
 impl Workers {
@@ -27,10 +47,44 @@ impl Workers {
             runtime: Mutex::new(None),
             waiting: OnceLock::new(),
             interrupt,
+            running: Arc::default(),
         }
     }
 
-    pub(super) fn handle(&self) -> Result<Handle> {
+    /// Runs a query on the threads of the engine, so that it can be left alone when it is cancelled.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<JoinHandle<T>> {
+        let handle = self.handle()?;
+        *self
+            .running
+            .count
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
+        let run = Run(Arc::clone(&self.running));
+        Ok(handle.spawn(async move {
+            let done = work.await;
+            drop(run);
+            done
+        }))
+    }
+
+    /// Waits until no query holds on to anything, for so long at most.
+    pub(super) fn wait_idle(&self, timeout: Duration) {
+        let count = self
+            .running
+            .count
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .running
+            .ended
+            .wait_timeout_while(count, timeout, |count| *count > 0);
+        drop(waited);
+    }
+
+    fn handle(&self) -> Result<Handle> {
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*runtime {
             return Ok(runtime.handle().clone());

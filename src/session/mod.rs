@@ -436,7 +436,7 @@ impl Session {
             // What is left, the next session finds.
             let _ = self.collect();
         }
-        drop(self.engine);
+        self.engine.close();
         // Everybody's commits are durable by now, whoever is the last to leave.
         let durable = self.warehouse.opened().map_or(Ok(()), |store| store.sync());
         let closed = Arc::into_inner(self.warehouse).map_or(Ok(()), Warehouse::close);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use odpsh::clock::ControlledClock;
+use odpsh::exec::Outcome;
 use odpsh::session::{Session, Start};
 use odpsh::store::seam::Disk;
 use odpsh::store::{StoreError, Warehouse};
@@ -696,7 +697,10 @@ fn the_disk_is_full_or_locked_for_a_while() {
 
 /// Runs a statement and makes it durable.
 fn done(session: &mut Session, sql: &str) -> Checked<()> {
-    let outcome = session.run(sql).outcome;
+    let outcome = session.run(sql).outcome.and_then(|outcome| match outcome {
+        Outcome::Rows(mut rows) => rows.collect().map(drop),
+        _ => Ok(()),
+    });
     let outcome = outcome.map_err(|error| format!("{sql}: {error}"));
     let synced = session.sync().map_err(|error| format!("{sql}: {error}"));
     outcome.and(synced)

@@ -15,6 +15,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
+use odpsh::error::Error;
 use odpsh::exec::Outcome;
 use odpsh::session::{Session, Start};
 use odpsh::store::check::Checkup;
@@ -85,12 +86,12 @@ fn make(dir: &Path, killed: &Path, seed: u32) {
     session.close().expect("closed");
 }
 
-fn rows(outcome: Outcome) -> Vec<String> {
+fn rows(outcome: Outcome) -> Result<Vec<String>, Error> {
     let Outcome::Rows(mut set) = outcome else {
         panic!("a query gives rows");
     };
     let mut rows = Vec::new();
-    for batch in &set.collect().expect("rows") {
+    for batch in &set.collect()? {
         for row in 0..batch.num_rows() {
             let columns = batch.columns().iter();
             rows.push(
@@ -101,7 +102,7 @@ fn rows(outcome: Outcome) -> Vec<String> {
         }
     }
     rows.sort();
-    rows
+    Ok(rows)
 }
 
 fn answers(session: &mut Session) -> Answers {
@@ -116,7 +117,7 @@ fn answers(session: &mut Session) -> Answers {
             };
             let sql = format!("select {what} from {table} version as of {lsn}");
             let outcome = session.run(&sql).outcome;
-            let answer = outcome.map(rows).map_err(|error| error.to_string());
+            let answer = outcome.and_then(rows).map_err(|error| error.to_string());
             answers.insert(format!("{table} {lsn}"), answer);
         }
     }
