@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
 use nom::multi::{separated_list0, separated_list1};
-use nom::sequence::{delimited, preceded, separated_pair};
+use nom::sequence::{delimited, preceded, separated_pair, terminated};
 
 use super::common::{
     comment_text, flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
@@ -275,7 +275,7 @@ pub(super) fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
     }
 }
 
-/// `bigint`, `decimal(10,2)`, `array<string>`, `map<string,bigint>`, `struct<a:bigint,b:string>`.
+/// `bigint`, `decimal(10,2)`, `array<string>`, `map<string,bigint>`, `struct<a:bigint [COMMENT '…'],b:string>`.
 pub(super) fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
     nested_type(input, TYPE_NESTING_MAX)
 }
@@ -307,6 +307,8 @@ fn nested_type(input: Tokens<'_>, depth: usize) -> Parsed<'_, DataType> {
             let field = separated_pair(name.map(|name| name.text), symbol(":"), move |input| {
                 nested_type(input, depth - 1)
             });
+            // What is said of a field is nothing of its type.
+            let field = terminated(field, opt(comment_text));
             let fields = separated_list1(symbol(","), field);
             return cut(delimited(symbol("<"), fields, symbol(">")))
                 .map(DataType::Struct)

@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 /// A syntax error names the farthest place the parser came to and what would have fitted there. A
 /// statement odpsh does not know is refused by name.
 pub fn parse(text: &str) -> Result<Statement> {
+    let text = &*lexer::with_plain_marks(text);
     let tokens = lexer::tokenize(text)?;
     let progress = Progress::default();
     let input = Tokens::new(text, &tokens, &progress);

@@ -248,6 +248,9 @@ fn parse_cast(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
             Token::EOF => return parser.expected_ref("a type", &token),
             _ => {}
         }
+        if !data_type.is_empty() {
+            data_type.push(' ');
+        }
         data_type.push_str(&token.token.to_string());
     }
     let mut made = call(CAST, [value, text(&data_type)]);

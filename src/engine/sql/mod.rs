@@ -5,6 +5,7 @@ mod branches;
 pub(super) mod build;
 mod dialect;
 mod function;
+mod grouping;
 mod heading;
 mod keywords;
 mod lambda;
