@@ -144,6 +144,10 @@ impl Display for Statement {
                 alias(f, &update.alias)?;
                 f.write_str(" SET ")?;
                 assignments(f, &update.assignments)?;
+                if !update.from.is_empty() {
+                    f.write_str(" FROM ")?;
+                    list(f, ", ", update.from.iter().map(|from| &from.text))?;
+                }
                 condition(f, &update.condition)
             }
             Self::Delete(delete) => {
@@ -350,14 +354,16 @@ impl Display for Merge {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "MERGE INTO {}", self.table)?;
         alias(f, &self.alias)?;
-        write!(
-            f,
-            " USING {} AS {} ON {}",
-            self.source.text, self.source_alias, self.condition.text
-        )?;
+        f.write_str(" USING ")?;
+        list(f, ", ", self.source.iter().map(|source| &source.text))?;
+        alias(f, &self.source_alias)?;
+        write!(f, " ON {}", self.condition.text)?;
         for branch in &self.branches {
-            let negated = matches!(branch.action, MergeAction::Insert { .. });
-            write!(f, " WHEN {}MATCHED", when(negated, "NOT "))?;
+            f.write_str(match branch.matching {
+                Matching::Both => " WHEN MATCHED",
+                Matching::SourceAlone => " WHEN NOT MATCHED",
+                Matching::TargetAlone => " WHEN NOT MATCHED BY SOURCE",
+            })?;
             if let Some(condition) = &branch.condition {
                 write!(f, " AND {}", condition.text)?;
             }
@@ -366,7 +372,9 @@ impl Display for Merge {
                     f.write_str(" THEN UPDATE SET ")?;
                     assignments(f, pairs)?;
                 }
+                MergeAction::UpdateAll => f.write_str(" THEN UPDATE SET *")?,
                 MergeAction::Delete => f.write_str(" THEN DELETE")?,
+                MergeAction::InsertAll => f.write_str(" THEN INSERT *")?,
                 MergeAction::Insert { columns, values } => {
                     f.write_str(" THEN INSERT")?;
                     if let Some(columns) = columns {
@@ -467,6 +475,11 @@ impl Display for AlterTable {
                 spec(f, of)?;
                 f.write_str("MERGE SMALLFILES")
             }
+            AlterAction::Compact { spec: of, major } => {
+                spec(f, of)?;
+                write!(f, "COMPACT {}", if *major { "MAJOR" } else { "MINOR" })
+            }
+            AlterAction::NotClustered => f.write_str("NOT CLUSTERED"),
         }
     }
 }
@@ -502,7 +515,11 @@ impl Display for PartitionFilter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(spec) => write!(f, "{spec}"),
-            Self::Condition { condition, .. } => write!(f, "PARTITION ({})", condition.text),
+            Self::Conditions { conditions, .. } => {
+                f.write_str("PARTITION (")?;
+                list(f, ", ", conditions.iter().map(|condition| &condition.text))?;
+                f.write_char(')')
+            }
         }
     }
 }

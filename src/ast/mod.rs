@@ -279,12 +279,14 @@ pub enum FileFormat {
     Csv,
 }
 
-/// `UPDATE t SET … WHERE …`.
+/// `UPDATE t SET … FROM … WHERE …`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     pub table: ObjectName,
     pub alias: Option<Name>,
     pub assignments: Vec<(Name, Fragment)>,
+    /// The relations of FROM, joined by commas.
+    pub from: Vec<Fragment>,
     pub condition: Option<Fragment>,
 }
 
@@ -301,16 +303,29 @@ pub struct Delete {
 pub struct Merge {
     pub table: ObjectName,
     pub alias: Option<Name>,
-    /// A table or a query in parentheses.
-    pub source: Fragment,
-    pub source_alias: Name,
+    /// Tables or queries in parentheses: MERGE has one, UPDATE … FROM any number.
+    pub source: Vec<Fragment>,
+    /// What MERGE calls its source.
+    pub source_alias: Option<Name>,
     pub condition: Fragment,
     pub branches: Vec<MergeBranch>,
 }
 
-/// `WHEN [NOT] MATCHED [AND …] THEN …`.
+/// Which rows a branch of MERGE is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// `MATCHED`: rows of the target that match one of the source.
+    Both,
+    /// `NOT MATCHED [BY TARGET]`: rows of the source that match none of the target.
+    SourceAlone,
+    /// `NOT MATCHED BY SOURCE`: rows of the target that match none of the source.
+    TargetAlone,
+}
+
+/// `WHEN … [AND …] THEN …`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MergeBranch {
+    pub matching: Matching,
     pub condition: Option<Fragment>,
     pub action: MergeAction,
     pub at: At,
@@ -320,7 +335,11 @@ pub struct MergeBranch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum MergeAction {
     Update(Vec<(Name, Fragment)>),
+    /// `UPDATE SET *`: every column from that of its name in the source.
+    UpdateAll,
     Delete,
+    /// `INSERT *`: the same of a new row.
+    InsertAll,
     Insert {
         columns: Option<Vec<Name>>,
         values: Vec<Fragment>,

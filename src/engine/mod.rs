@@ -15,6 +15,7 @@ mod planner;
 mod recursion;
 mod relations;
 mod rules;
+mod scalar;
 mod sql;
 mod sum;
 mod table;

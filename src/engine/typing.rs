@@ -20,7 +20,7 @@ use super::cast::Casting;
 use super::failure::external;
 use super::function::cast_expr;
 use super::types::arrow_type_name;
-use super::upstream;
+use super::{scalar, upstream};
 use crate::error::Error;
 
 /// Checks and completes a plan.
@@ -200,6 +200,7 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
             let mixed = InSubquery::new(expr, subquery, negated);
             Ok(Transformed::yes(Expr::InSubquery(mixed)))
         }
+        Expr::ScalarSubquery(subquery) => scalar::of_one_row(subquery, casting),
         Expr::Like(like) => {
             for side in [&like.expr, &like.pattern] {
                 if !is(side, &|given| is_text(given) || given.is_null()) {

@@ -18,19 +18,48 @@ use crate::error::{Error, Result};
 #[rustfmt::skip]
 pub(super) const ORDERED_OF: Definition = function("__ordered_of", "__ordered_of", "the first fields of a list of structs, in the order of the others", &[Kind::List, Kind::Text], 0, Gives::Of(values_type), ordered);
 
+#[rustfmt::skip]
+pub(super) const ONLY_OF: Definition = function("__only_of", "__only_of", "the one item of a list", &[Kind::List], 0, Gives::Of(|types, _| item_type(&types[0])), only);
+
 fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
 }
 
-fn values_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
-    match &types[0] {
-        ArrowType::List(item) => match item.data_type() {
-            ArrowType::Struct(fields) if !fields.is_empty() => {
-                Ok(list_of(fields[0].data_type().clone()))
-            }
-            other => Err(Error::internal(format!("{other} is no struct"))),
-        },
+fn item_type(given: &ArrowType) -> Result<ArrowType> {
+    match given {
+        ArrowType::List(item) => Ok(item.data_type().clone()),
         other => Err(Error::internal(format!("{other} is no list"))),
+    }
+}
+
+/// The value of a subquery: none where it has no row.
+fn only(call: &Call) -> Result<ArrayRef> {
+    let column = call.list(0)?;
+    let list = column.array();
+    let offsets = list.value_offsets();
+    let mut taken = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        let at = column.row(row);
+        let (begin, end) = (offsets[at], offsets[at + 1]);
+        taken.push(match (list.is_valid(at), end - begin) {
+            (false, _) | (_, 0) => None,
+            (true, 1) => Some(begin as u32),
+            (true, _) => {
+                return Err(Error::execution(
+                    "a subquery that stands for a value gives more than one row",
+                ));
+            }
+        });
+    }
+    take(list.values(), &UInt32Array::from(taken), None).map_err(failed)
+}
+
+fn values_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    match item_type(&types[0])? {
+        ArrowType::Struct(fields) if !fields.is_empty() => {
+            Ok(list_of(fields[0].data_type().clone()))
+        }
+        other => Err(Error::internal(format!("{other} is no struct"))),
     }
 }
 
