@@ -3,9 +3,11 @@
 mod access;
 mod alter;
 mod display;
+mod view;
 
 pub use access::{Access, Grant, Principal, Secret, Securable};
 pub use alter::{AlterAction, AlterTable, ColumnChange, ColumnPlace, PartitionFilter};
+pub use view::{AlterView, ViewAction};
 
 use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -52,6 +54,7 @@ pub enum Statement {
         if_exists: bool,
     },
     AlterTable(AlterTable),
+    AlterView(AlterView),
     /// Empties a table, or partitions of one.
     Truncate {
         table: ObjectName,
@@ -65,6 +68,8 @@ pub enum Statement {
     Delete(Delete),
     Merge(Merge),
     Query(Query),
+    Read(Read),
+    Analyze(Analyze),
     Explain(Query),
     ShowHistoryForTables,
     ShowHistory(ShowHistory),
@@ -116,6 +121,8 @@ pub enum Statement {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateTable {
     pub table: ObjectName,
+    /// A table of that name is dropped first.
+    pub or_replace: bool,
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDefinition>,
     pub comment: Option<String>,
@@ -277,6 +284,24 @@ pub struct Load {
 pub enum FileFormat {
     Parquet,
     Csv,
+}
+
+/// `READ t [(cols)] [PARTITION(…)] [n]`: the first rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub table: ObjectName,
+    pub columns: Vec<Name>,
+    pub partition: Option<PartitionSpec>,
+    pub rows: Option<u64>,
+}
+
+/// `ANALYZE TABLE t [PARTITION(…)] COMPUTE STATISTICS [FOR COLUMNS (…)]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analyze {
+    pub table: ObjectName,
+    pub partition: Option<InsertSpec>,
+    /// The columns of FOR COLUMNS, none for all of them.
+    pub columns: Option<Vec<Name>>,
 }
 
 /// `UPDATE t SET … FROM … WHERE …`.

@@ -15,6 +15,7 @@ mod lexer;
 mod splitter;
 mod token;
 mod unsupported;
+mod view;
 
 use nom::Parser;
 use nom::branch::alt;
@@ -91,6 +92,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             dml::insert,
             dml::shared_insert,
             dml::select,
+            dml::read,
             dml::explain,
             dml::load,
             change::update,
@@ -110,6 +112,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             ddl::truncate,
             ddl::clone_table,
             alter::alter_table,
+            view::alter_view,
         )),
         alt((
             access::access,
@@ -124,6 +127,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             command::show_properties,
             command::show_functions,
             command::describe,
+            command::analyze,
             command::help,
             command::quit,
         )),
