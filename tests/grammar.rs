@@ -316,7 +316,7 @@ fn kind(statement: &Statement) -> &'static str {
     }
 }
 
-const KINDS: usize = 39;
+const KINDS: usize = 42;
 const SENTENCES: u64 = 20_000;
 
 #[test]

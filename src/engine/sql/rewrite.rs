@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::build::{
     PLAIN_MARK, arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
 };
+use super::chosen;
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
 use super::grouping::grouping;
@@ -219,6 +220,9 @@ impl Rewriter<'_, '_> {
         selected_table_function(select)?;
         rows::conditions(select)?;
         let relations = relation::names(&select.from);
+        if chosen::has_patterns(select) {
+            return chosen::choose(select, |items| name_outputs(items, &relations));
+        }
         name_outputs(&mut select.projection, &relations);
         Ok(())
     }
