@@ -223,7 +223,7 @@ fn kind(statement: &Statement) -> Option<&'static str> {
     })
 }
 
-const KINDS: usize = 48;
+const KINDS: usize = 52;
 
 /// Shows what it is told.
 struct Told(Arc<AtomicI64>);
