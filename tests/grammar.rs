@@ -277,6 +277,7 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::DropTable { .. } => "DropTable",
         Statement::DropView { .. } => "DropView",
         Statement::AlterTable(_) => "AlterTable",
+        Statement::AlterView(_) => "AlterView",
         Statement::Truncate { .. } => "Truncate",
         Statement::CloneTable(_) => "CloneTable",
         Statement::Insert(_) => "Insert",
@@ -286,6 +287,8 @@ fn kind(statement: &Statement) -> &'static str {
         Statement::Delete(_) => "Delete",
         Statement::Merge(_) => "Merge",
         Statement::Query(_) => "Query",
+        Statement::Read(_) => "Read",
+        Statement::Analyze(_) => "Analyze",
         Statement::Explain(_) => "Explain",
         Statement::ShowHistoryForTables => "ShowHistoryForTables",
         Statement::ShowHistory { .. } => "ShowHistory",
@@ -313,7 +316,7 @@ fn kind(statement: &Statement) -> &'static str {
     }
 }
 
-const KINDS: usize = 39;
+const KINDS: usize = 42;
 const SENTENCES: u64 = 20_000;
 
 #[test]

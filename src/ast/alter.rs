@@ -54,6 +54,12 @@ pub enum AlterAction {
     },
     /// Joins small segments; the content stays the same.
     MergeSmallFiles(Option<PartitionSpec>),
+    /// `COMPACT MAJOR|MINOR`: the same of a table whose rows may be changed.
+    Compact {
+        spec: Option<PartitionSpec>,
+        major: bool,
+    },
+    NotClustered,
 }
 
 /// Where a column goes.
@@ -74,9 +80,9 @@ pub struct ColumnChange {
     pub place: Option<ColumnPlace>,
 }
 
-/// Partitions by their values or by a condition on one partition column.
+/// Partitions by their values or by conditions, each on one partition column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PartitionFilter {
     Spec(PartitionSpec),
-    Condition { condition: Fragment, at: At },
+    Conditions { conditions: Vec<Fragment>, at: At },
 }

@@ -86,6 +86,22 @@ impl Display for Statement {
                 write!(f, "DROP VIEW {}{view}", when(*if_exists, "IF EXISTS "))
             }
             Self::AlterTable(alter) => write!(f, "{alter}"),
+            Self::AlterView(alter) => {
+                write!(f, "ALTER VIEW {} ", alter.view)?;
+                match &alter.action {
+                    ViewAction::Rename(name) => write!(f, "RENAME TO {name}"),
+                    ViewAction::ChangeOwner(owner) => {
+                        write!(f, "CHANGEOWNER TO {}", Quoted(owner))
+                    }
+                    ViewAction::SetComment(text) => {
+                        write!(f, "SET TBLPROPERTIES ('comment'={})", Quoted(text))
+                    }
+                    ViewAction::CommentColumn { column, comment } => {
+                        write!(f, "CHANGE COLUMN {column} COMMENT {}", Quoted(comment))
+                    }
+                    ViewAction::As(query) => write!(f, "AS {query}"),
+                }
+            }
             Self::Truncate { table, specs } => {
                 write!(f, "TRUNCATE TABLE {table}")?;
                 if !specs.is_empty() {
@@ -144,6 +160,10 @@ impl Display for Statement {
                 alias(f, &update.alias)?;
                 f.write_str(" SET ")?;
                 assignments(f, &update.assignments)?;
+                if !update.from.is_empty() {
+                    f.write_str(" FROM ")?;
+                    list(f, ", ", update.from.iter().map(|from| &from.text))?;
+                }
                 condition(f, &update.condition)
             }
             Self::Delete(delete) => {
@@ -155,6 +175,37 @@ impl Display for Statement {
             Self::Explain(query) => write!(f, "EXPLAIN {query}"),
             Self::Insert(insert) => write!(f, "{insert}"),
             Self::Query(query) => write!(f, "{query}"),
+            Self::Read(read) => {
+                write!(f, "READ {}", read.table)?;
+                if !read.columns.is_empty() {
+                    f.write_str(" (")?;
+                    list(f, ", ", &read.columns)?;
+                    f.write_char(')')?;
+                }
+                if let Some(partition) = &read.partition {
+                    write!(f, " {partition}")?;
+                }
+                match read.rows {
+                    Some(rows) => write!(f, " {rows}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Analyze(analyze) => {
+                write!(f, "ANALYZE TABLE {}", analyze.table)?;
+                if let Some(partition) = &analyze.partition {
+                    write!(f, " {partition}")?;
+                }
+                f.write_str(" COMPUTE STATISTICS")?;
+                if let Some(columns) = &analyze.columns {
+                    f.write_str(" FOR COLUMNS")?;
+                    if !columns.is_empty() {
+                        f.write_str(" (")?;
+                        list(f, ", ", columns)?;
+                        f.write_char(')')?;
+                    }
+                }
+                Ok(())
+            }
             Self::ShowHistoryForTables => f.write_str("SHOW HISTORY FOR TABLES"),
             Self::ShowHistory(show) => {
                 write!(f, "SHOW HISTORY FOR TABLE {}", show.table)?;
@@ -299,7 +350,8 @@ fn condition(f: &mut Formatter<'_>, condition: &Option<Fragment>) -> fmt::Result
 impl Display for CreateTable {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let if_not_exists = when(self.if_not_exists, "IF NOT EXISTS ");
-        write!(f, "CREATE TABLE {if_not_exists}{}", self.table)?;
+        let or_replace = when(self.or_replace, "OR REPLACE ");
+        write!(f, "CREATE {or_replace}TABLE {if_not_exists}{}", self.table)?;
         if self.query.is_none() {
             f.write_str(" (")?;
             list(f, ", ", &self.columns)?;
@@ -350,14 +402,16 @@ impl Display for Merge {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "MERGE INTO {}", self.table)?;
         alias(f, &self.alias)?;
-        write!(
-            f,
-            " USING {} AS {} ON {}",
-            self.source.text, self.source_alias, self.condition.text
-        )?;
+        f.write_str(" USING ")?;
+        list(f, ", ", self.source.iter().map(|source| &source.text))?;
+        alias(f, &self.source_alias)?;
+        write!(f, " ON {}", self.condition.text)?;
         for branch in &self.branches {
-            let negated = matches!(branch.action, MergeAction::Insert { .. });
-            write!(f, " WHEN {}MATCHED", when(negated, "NOT "))?;
+            f.write_str(match branch.matching {
+                Matching::Both => " WHEN MATCHED",
+                Matching::SourceAlone => " WHEN NOT MATCHED",
+                Matching::TargetAlone => " WHEN NOT MATCHED BY SOURCE",
+            })?;
             if let Some(condition) = &branch.condition {
                 write!(f, " AND {}", condition.text)?;
             }
@@ -366,7 +420,9 @@ impl Display for Merge {
                     f.write_str(" THEN UPDATE SET ")?;
                     assignments(f, pairs)?;
                 }
+                MergeAction::UpdateAll => f.write_str(" THEN UPDATE SET *")?,
                 MergeAction::Delete => f.write_str(" THEN DELETE")?,
+                MergeAction::InsertAll => f.write_str(" THEN INSERT *")?,
                 MergeAction::Insert { columns, values } => {
                     f.write_str(" THEN INSERT")?;
                     if let Some(columns) = columns {
@@ -467,6 +523,11 @@ impl Display for AlterTable {
                 spec(f, of)?;
                 f.write_str("MERGE SMALLFILES")
             }
+            AlterAction::Compact { spec: of, major } => {
+                spec(f, of)?;
+                write!(f, "COMPACT {}", if *major { "MAJOR" } else { "MINOR" })
+            }
+            AlterAction::NotClustered => f.write_str("NOT CLUSTERED"),
         }
     }
 }
@@ -502,7 +563,11 @@ impl Display for PartitionFilter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(spec) => write!(f, "{spec}"),
-            Self::Condition { condition, .. } => write!(f, "PARTITION ({})", condition.text),
+            Self::Conditions { conditions, .. } => {
+                f.write_str("PARTITION (")?;
+                list(f, ", ", conditions.iter().map(|condition| &condition.text))?;
+                f.write_char(')')
+            }
         }
     }
 }
@@ -571,18 +636,24 @@ impl Display for Restore {
     }
 }
 
+impl Display for InsertSpec {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("PARTITION (")?;
+        let values = self.values.iter().map(|(name, value)| match value {
+            Some(value) => format!("{name}={}", Quoted(value)),
+            None => name.to_string(),
+        });
+        list(f, ", ", values)?;
+        f.write_char(')')
+    }
+}
+
 impl Display for InsertTarget {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mode = if self.overwrite { "OVERWRITE" } else { "INTO" };
         write!(f, "INSERT {mode} TABLE {}", self.table)?;
         if let Some(spec) = &self.partition {
-            f.write_str(" PARTITION (")?;
-            let values = spec.values.iter().map(|(name, value)| match value {
-                Some(value) => format!("{name}={}", Quoted(value)),
-                None => name.to_string(),
-            });
-            list(f, ", ", values)?;
-            f.write_char(')')?;
+            write!(f, " {spec}")?;
         }
         f.write_str(when(self.if_not_exists, " IF NOT EXISTS"))?;
         if let Some(columns) = &self.columns {

@@ -3,9 +3,11 @@
 mod access;
 mod alter;
 mod display;
+mod view;
 
 pub use access::{Access, Grant, Principal, Secret, Securable};
 pub use alter::{AlterAction, AlterTable, ColumnChange, ColumnPlace, PartitionFilter};
+pub use view::{AlterView, ViewAction};
 
 use crate::datatype::DataType;
 use crate::ids::{Lsn, PartitionId, TableId};
@@ -52,6 +54,7 @@ pub enum Statement {
         if_exists: bool,
     },
     AlterTable(AlterTable),
+    AlterView(AlterView),
     /// Empties a table, or partitions of one.
     Truncate {
         table: ObjectName,
@@ -65,6 +68,8 @@ pub enum Statement {
     Delete(Delete),
     Merge(Merge),
     Query(Query),
+    Read(Read),
+    Analyze(Analyze),
     Explain(Query),
     ShowHistoryForTables,
     ShowHistory(ShowHistory),
@@ -116,6 +121,8 @@ pub enum Statement {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateTable {
     pub table: ObjectName,
+    /// A table of that name is dropped first.
+    pub or_replace: bool,
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDefinition>,
     pub comment: Option<String>,
@@ -279,12 +286,32 @@ pub enum FileFormat {
     Csv,
 }
 
-/// `UPDATE t SET … WHERE …`.
+/// `READ t [(cols)] [PARTITION(…)] [n]`: the first rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub table: ObjectName,
+    pub columns: Vec<Name>,
+    pub partition: Option<PartitionSpec>,
+    pub rows: Option<u64>,
+}
+
+/// `ANALYZE TABLE t [PARTITION(…)] COMPUTE STATISTICS [FOR COLUMNS (…)]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analyze {
+    pub table: ObjectName,
+    pub partition: Option<InsertSpec>,
+    /// The columns of FOR COLUMNS, none for all of them.
+    pub columns: Option<Vec<Name>>,
+}
+
+/// `UPDATE t SET … FROM … WHERE …`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     pub table: ObjectName,
     pub alias: Option<Name>,
     pub assignments: Vec<(Name, Fragment)>,
+    /// The relations of FROM, joined by commas.
+    pub from: Vec<Fragment>,
     pub condition: Option<Fragment>,
 }
 
@@ -301,16 +328,29 @@ pub struct Delete {
 pub struct Merge {
     pub table: ObjectName,
     pub alias: Option<Name>,
-    /// A table or a query in parentheses.
-    pub source: Fragment,
-    pub source_alias: Name,
+    /// Tables or queries in parentheses: MERGE has one, UPDATE … FROM any number.
+    pub source: Vec<Fragment>,
+    /// What MERGE calls its source.
+    pub source_alias: Option<Name>,
     pub condition: Fragment,
     pub branches: Vec<MergeBranch>,
 }
 
-/// `WHEN [NOT] MATCHED [AND …] THEN …`.
+/// Which rows a branch of MERGE is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// `MATCHED`: rows of the target that match one of the source.
+    Both,
+    /// `NOT MATCHED [BY TARGET]`: rows of the source that match none of the target.
+    SourceAlone,
+    /// `NOT MATCHED BY SOURCE`: rows of the target that match none of the source.
+    TargetAlone,
+}
+
+/// `WHEN … [AND …] THEN …`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MergeBranch {
+    pub matching: Matching,
     pub condition: Option<Fragment>,
     pub action: MergeAction,
     pub at: At,
@@ -320,7 +360,11 @@ pub struct MergeBranch {
 #[derive(Clone, Debug, PartialEq)]
 pub enum MergeAction {
     Update(Vec<(Name, Fragment)>),
+    /// `UPDATE SET *`: every column from that of its name in the source.
+    UpdateAll,
     Delete,
+    /// `INSERT *`: the same of a new row.
+    InsertAll,
     Insert {
         columns: Option<Vec<Name>>,
         values: Vec<Fragment>,

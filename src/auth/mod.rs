@@ -148,6 +148,10 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
     let on = |action, table| vec![Need::on(action, table, Action::List)];
     let project = |action| vec![Need::on_project(action)];
     match statement {
+        Statement::CreateTable(create) if create.or_replace => vec![
+            Need::on_project(Action::CreateTable),
+            Need::on(Action::Drop, &create.table, Action::CreateTable),
+        ],
         Statement::CreateTable(_) | Statement::CreateView(_) => project(Action::CreateTable),
         Statement::CreateTableLike(like) => vec![
             Need::on_project(Action::CreateTable),
@@ -157,6 +161,8 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
             on(Action::Drop, table)
         }
         Statement::AlterTable(alter) => on(Action::Alter, &alter.table),
+        Statement::AlterView(alter) => on(Action::Alter, &alter.view),
+        Statement::Analyze(analyze) => on(Action::Alter, &analyze.table),
         Statement::Truncate { table, .. } => on(Action::Update, table),
         Statement::CloneTable(clone) => vec![
             Need::on(Action::Select, &clone.source, Action::List),
@@ -218,6 +224,7 @@ pub fn needs(statement: &Statement) -> Vec<Need<'_>> {
         | Statement::ShowProperties(table) => on(Action::Describe, table),
         Statement::Describe(describe) => on(Action::Describe, &describe.table),
         Statement::Query(_)
+        | Statement::Read(_)
         | Statement::Explain(_)
         | Statement::ShowFunctions { .. }
         | Statement::DescribeFunction(_)

@@ -118,32 +118,55 @@ impl<'a> TableEdit<'a> {
         schema: &Schema,
         content: Option<NewRow>,
     ) -> Self {
-        batch.put(
-            &Key::Schema {
-                table: id,
-                schema: table.schema,
-            },
-            schema,
-        );
-        let loaded = content.is_some();
-        let mut edit = Self {
+        let mut edit = Self::new(author, id, table);
+        edit.claim_name(batch);
+        edit.begin(batch, schema, content);
+        edit
+    }
+
+    /// The same under the name of a table that this statement drops.
+    pub fn replace(
+        batch: &mut Batch<'_>,
+        author: &'a Author,
+        id: TableId,
+        table: Table,
+        schema: &Schema,
+        content: Option<NewRow>,
+    ) -> Self {
+        let mut edit = Self::new(author, id, table);
+        batch.put(&edit.name_key(), &TableName { table: id });
+        edit.begin(batch, schema, content);
+        edit
+    }
+
+    fn new(author: &'a Author, id: TableId, table: Table) -> Self {
+        Self {
             author,
             id,
             table,
             listed: Vec::new(),
             now_ms: author.now_ms,
-        };
-        edit.claim_name(batch);
-        let empty = (!edit.table.partitioned).then(Snapshot::default);
+        }
+    }
+
+    fn begin(&mut self, batch: &mut Batch<'_>, schema: &Schema, content: Option<NewRow>) {
+        batch.put(
+            &Key::Schema {
+                table: self.id,
+                schema: self.table.schema,
+            },
+            schema,
+        );
+        let loaded = content.is_some();
+        let empty = (!self.table.partitioned).then(Snapshot::default);
         let row = content.unwrap_or(NewRow {
             content: empty,
             ..NewRow::bare(Operation::Create)
         });
-        edit.add_table_row(batch, row);
+        self.add_table_row(batch, row);
         if loaded {
-            edit.table.last_lsn = edit.table.last_lsn.next();
+            self.table.last_lsn = self.table.last_lsn.next();
         }
-        edit
     }
 
     /// Appends a row of the table itself.

@@ -60,6 +60,10 @@ fn unimplemented(detail: &str) -> Error {
             "OuterReferenceColumn",
             "a subquery that refers to the query around it in this way",
         ),
+        (
+            "ScalarSubquery",
+            "a subquery that refers to the query around it in this way",
+        ),
     ];
     if let Some((_, name)) = names.iter().find(|(theirs, _)| detail.contains(theirs)) {
         return Error::not_supported(name);
@@ -250,6 +254,9 @@ fn plan(detail: &str, text: &str) -> Error {
     if line.contains("Projections require unique expression names") {
         return Error::semantic("two columns of a subquery have the same name");
     }
+    if line.contains("orrelated scalar subquery") {
+        return Error::not_supported("a subquery that refers to the query around it in this way");
+    }
     if line.contains("subquery must return only one column")
         || line.contains("should only return one column")
     {
@@ -322,6 +329,9 @@ fn ours(line: &str) -> String {
 
 fn data(detail: &str) -> Error {
     let line = first_line(detail);
+    if line.contains("calar subquery returned more than one row") {
+        return Error::execution("a subquery that stands for a value gives more than one row");
+    }
     if line.contains("Divide by zero") {
         return Error::overflow("division by zero");
     }

@@ -16,6 +16,7 @@ mod planner;
 mod recursion;
 mod relations;
 mod rules;
+mod scalar;
 mod sql;
 mod stream;
 mod sum;

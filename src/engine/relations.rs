@@ -15,9 +15,11 @@ use datafusion::sql::sqlparser::ast::{
     TableSampleBucket, TableSampleKind, TableSampleQuantity, TableSampleUnit,
 };
 
+use regex::Regex;
+
 use super::failure::external;
 use super::function::{Output, plan_table_function};
-use super::sql::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, build};
+use super::sql::{CHOSEN_MARK, EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, build};
 use crate::error::Error;
 
 /// See the module.
@@ -36,6 +38,12 @@ impl RelationPlanner for RelationsPlanner {
             {
                 counted_set_operation(*table, name.value == EXCEPT_ALL_MARK, context)?
             }
+            TableFactor::Unpivot {
+                table,
+                name,
+                columns,
+                ..
+            } if name.value == CHOSEN_MARK => chosen(*table, columns, context)?,
             TableFactor::Unpivot {
                 table,
                 value: SqlExpr::Function(function),
@@ -175,6 +183,105 @@ fn lateral_view(
         shown.push(value.alias_qualified(Some(view.name.as_str()), name));
     }
     plan.project(shown)?.build()
+}
+
+/// The columns that patterns fit, and the other items of a select list, in its order.
+fn chosen(
+    table: TableFactor,
+    columns: Vec<ExprWithAlias>,
+    context: &mut dyn RelationPlannerContext,
+) -> EngineResult<LogicalPlan> {
+    let inner = context.plan(table)?;
+    let schema = inner.schema();
+    let is_item = |name: &str| name.starts_with("__item");
+    let mut shown = Vec::new();
+    for column in columns {
+        match (&column.expr, &column.alias) {
+            (item, Some(alias)) => {
+                let name = build::literal_text(item).unwrap_or_default();
+                shown.push(col(name).alias(&alias.value));
+            }
+            (SqlExpr::Tuple(parts), None) => {
+                let part = |at: usize| parts.get(at).and_then(build::literal_text);
+                let (relation, text) = (part(0).unwrap_or_default(), part(1).unwrap_or_default());
+                let candidates = schema.columns().into_iter().filter(|column| {
+                    let is_of_relation = relation.is_empty()
+                        || column
+                            .relation
+                            .as_ref()
+                            .is_some_and(|found| found.table() == relation);
+                    is_of_relation && !is_item(&column.name)
+                });
+                let candidates: Vec<Column> = candidates.collect();
+                // A column may have a name that looks like a pattern.
+                let named = text.to_lowercase();
+                let is_named = candidates.iter().any(|column| column.name == named);
+                let pattern = match is_named {
+                    true => None,
+                    false => Some(Pattern::new(text).map_err(external)?),
+                };
+                let fits = |column: &Column| match &pattern {
+                    None => column.name == named,
+                    Some(pattern) => pattern.fits(&column.name),
+                };
+                let before = shown.len();
+                shown.extend(candidates.into_iter().filter(fits).map(Expr::Column));
+                if shown.len() == before {
+                    return Err(external(Error::semantic(format!(
+                        "column {text} cannot be resolved, and as a pattern it fits no column"
+                    ))));
+                }
+            }
+            _ => return Err(external(Error::internal("a choice of columns has a form"))),
+        }
+    }
+    LogicalPlanBuilder::from(inner).project(shown)?.build()
+}
+
+/// A regular expression for names. Groups in front that give nothing back, `(a|b)?+`, are matched one by one.
+struct Pattern {
+    fronts: Vec<Regex>,
+    rest: Regex,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Result<Self, Error> {
+        let compiled = |part: &str| {
+            Regex::new(part).map_err(|_| {
+                Error::semantic(format!(
+                    "invalid regular expression in a select list: {text}"
+                ))
+            })
+        };
+        let (mut fronts, mut rest) = (Vec::new(), text);
+        while let Some((front, behind)) = rest
+            .strip_prefix('(')
+            .and_then(|inside| inside.split_once(")?+"))
+            .filter(|(front, _)| !front.contains(['(', ')']))
+        {
+            fronts.push(compiled(&format!("^(?i:(?:{front})?)"))?);
+            rest = behind;
+        }
+        if ["?+", "*+", "++", "}+"]
+            .iter()
+            .any(|mark| rest.contains(mark))
+        {
+            return Err(Error::not_supported(
+                "possessive quantifiers in a select list other than groups in front",
+            ));
+        }
+        let rest = compiled(&format!("^(?i:{rest})$"))?;
+        Ok(Self { fronts, rest })
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        let mut rest = name;
+        for front in &self.fronts {
+            let end = front.find(rest).map_or(0, |found| found.end());
+            rest = &rest[end..];
+        }
+        self.rest.is_match(rest)
+    }
 }
 
 /// EXCEPT ALL and INTERSECT ALL: the nth of equal rows on the left meets the nth on the right.

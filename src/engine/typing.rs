@@ -24,7 +24,7 @@ use super::comparison::{DecimalDigits, comparable, equal};
 use super::failure::external;
 use super::function::cast_expr;
 use super::types::arrow_type_name;
-use super::upstream;
+use super::{scalar, upstream};
 use crate::error::Error;
 
 /// Checks and completes a plan.
@@ -238,6 +238,7 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
             compared.expr = Box::new(outer);
             Ok(Transformed::yes(Expr::SetComparison(compared)))
         }
+        Expr::ScalarSubquery(subquery) => scalar::of_one_row(subquery, casting),
         Expr::Like(like) => {
             for side in [&like.expr, &like.pattern] {
                 if !is(side, &|given| is_text(given) || given.is_null()) {

@@ -109,6 +109,12 @@ pub(super) fn alter_table(
             purge,
         } => merge_partitions(cx, target, if_exists, &filters, &into, purge),
         AlterAction::MergeSmallFiles(spec) => merge_small_files(cx, target, spec.as_ref()),
+        AlterAction::Compact { .. } if !target.table.is_transactional() => {
+            let detail = format!("table {} is not transactional", target.qualified());
+            Err(Error::semantic(detail))
+        }
+        AlterAction::Compact { spec, .. } => merge_small_files(cx, target, spec.as_ref()),
+        AlterAction::NotClustered => change_table(cx, target, |table| table.clustering = None),
     }
 }
 
@@ -542,9 +548,14 @@ fn filtered(
                     spec_text(&target.schema, &values),
                 )
             }
-            PartitionFilter::Condition { condition, at } => {
-                let kept = query::partitions(cx, &target.schema, &live, condition)?;
-                (kept, at.0, format!("with {}", condition.text))
+            PartitionFilter::Conditions { conditions, at } => {
+                let mut kept = live.clone();
+                for condition in conditions {
+                    kept = query::partitions(cx, &target.schema, &kept, condition)?;
+                }
+                let texts = conditions.iter().map(|condition| condition.text.as_str());
+                let texts: Vec<&str> = texts.collect();
+                (kept, at.0, format!("with {}", texts.join(", ")))
             }
         };
         if found.is_empty() && !if_exists {

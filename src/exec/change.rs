@@ -16,13 +16,16 @@ use super::content::{Content, put};
 use super::partitioned::{PartitionedWriter, split};
 use super::query::{CurrentTables, run_over};
 use super::upsert::{KeyedRows, is_known_unique, note_unique};
-use crate::ast::{At, Delete, Fragment, Merge, MergeAction, Name, Query, Update};
+use crate::ast::{
+    At, Delete, Fragment, Matching, Merge, MergeAction, MergeBranch, Name, Query, Update,
+};
 use crate::catalog::edit::TableEdit;
 use crate::catalog::{Column, Operation, Version};
 use crate::engine::values::{partition_array, stored_rows, updated_array};
 use crate::engine::{Asked, Found, Part, SEGMENT_COLUMN, SnapshotTable, Tables};
 use crate::error::{Error, Result};
 use crate::ids::SegmentId;
+use crate::parser::tokenize;
 use crate::plan::{Context, Target, wrong_count};
 use crate::store::{Batch, Key, NewSegment, SegmentRef, Snapshot};
 
@@ -108,6 +111,18 @@ impl Composed {
     fn theirs(mut self, fragment: &Fragment) -> Self {
         self.query.fragments.push(fragment.clone());
         self
+    }
+
+    /// The relations of a source, and `__mark.__there` beside each of their rows.
+    fn source(mut self, merge: &Merge) -> Self {
+        self = self.ours("((select true as __there) as __mark");
+        for relation in &merge.source {
+            self = self.ours("cross join").theirs(relation);
+        }
+        if let Some(alias) = &merge.source_alias {
+            self = self.ours(format!("as {}", quoted(&alias.text)));
+        }
+        self.ours(")")
     }
 
     /// `(condition)`, or `true` where there is none.
@@ -323,6 +338,9 @@ pub(super) struct Change {
 }
 
 pub(super) fn update(cx: &Context<'_>, target: Target, update: &Update) -> Result<Outcome> {
+    if !update.from.is_empty() {
+        return merge_rows(cx, target, &joined_update(update), Operation::Update);
+    }
     let work = Work::new(cx, &target)?;
     let alias = alias_of(&target, update.alias.as_ref());
     let at = update.table.name.at.0;
@@ -362,6 +380,28 @@ pub(super) fn update(cx: &Context<'_>, target: Target, update: &Update) -> Resul
         return Ok(Outcome::Done);
     }
     rewrite_objects(&work, &touched, &rewrite, Operation::Update)
+}
+
+/// UPDATE … FROM: the rows that match some of other relations have new values.
+fn joined_update(update: &Update) -> Merge {
+    let at = update.table.name.at;
+    let always = || Fragment {
+        text: "true".to_owned(),
+        at,
+    };
+    Merge {
+        table: update.table.clone(),
+        alias: update.alias.clone(),
+        source: update.from.clone(),
+        source_alias: None,
+        condition: update.condition.clone().unwrap_or_else(always),
+        branches: vec![MergeBranch {
+            matching: Matching::Both,
+            condition: None,
+            action: MergeAction::Update(update.assignments.clone()),
+            at,
+        }],
+    }
 }
 
 pub(super) fn delete(cx: &Context<'_>, target: Target, delete: &Delete) -> Result<Outcome> {
@@ -451,19 +491,37 @@ fn rewrite_objects(
 /// The new value of each column, `None` where the old one stays.
 type NewValues<'f> = Vec<Option<&'f Fragment>>;
 
+/// What happens to a row of the target.
+struct Matched<'f> {
+    /// Whether it is a row that matches one of the source, or one that matches none.
+    is_there: bool,
+    condition: Option<&'f Fragment>,
+    /// New values, or `None` for DELETE.
+    values: Option<NewValues<'f>>,
+}
+
+impl Matched<'_> {
+    /// The condition under which the branch is for a row, all but what the user says.
+    fn place(&self) -> &'static str {
+        match self.is_there {
+            true => "__mark.__there",
+            false => "__mark.__there is null",
+        }
+    }
+}
+
 /// The branches of a MERGE, in order and checked.
 struct Branches<'f> {
-    /// What happens to a target row: a condition, and new values or `None` for DELETE.
-    matched: Vec<(Option<&'f Fragment>, Option<NewValues<'f>>)>,
+    matched: Vec<Matched<'f>>,
     /// The condition and the values of new rows, as the data columns then the partition columns.
     insert: Option<(Option<&'f Fragment>, NewValues<'f>)>,
 }
 
 impl<'f> Branches<'f> {
-    /// The number of the branch that updates, of which there is one at most, and its new values.
-    fn update(&self) -> Option<(usize, &NewValues<'f>)> {
-        let mut numbered = self.matched.iter().enumerate();
-        numbered.find_map(|(number, (_, values))| Some((number, values.as_ref()?)))
+    /// The branches that update, with their numbers and new values.
+    fn updates(&self) -> impl Iterator<Item = (usize, &NewValues<'f>)> {
+        let numbered = self.matched.iter().enumerate();
+        numbered.filter_map(|(number, branch)| Some((number, branch.values.as_ref()?)))
     }
 }
 
@@ -489,33 +547,64 @@ fn with_new_values<'n>(
         .map_err(|error| Error::internal(error.to_string()))
 }
 
+/// A row that matches none of the source has no values of the source.
+fn without_source(merge: &Merge, branch: &MergeBranch) -> Result<()> {
+    let Some(source) = &merge.source_alias else {
+        return Ok(());
+    };
+    let values = match &branch.action {
+        MergeAction::Update(assignments) => assignments.as_slice(),
+        _ => &[],
+    };
+    let values = values.iter().map(|(_, value)| value);
+    for fragment in branch.condition.iter().chain(values) {
+        let tokens = tokenize(&fragment.text)?;
+        for pair in tokens.windows(2) {
+            let name = pair[0].text.trim_matches('`').to_lowercase();
+            if name == source.text && pair[1].text == "." {
+                let detail = format!(
+                    "{name} cannot be resolved, WHEN NOT MATCHED BY SOURCE has no row of the source"
+                );
+                return Err(Error::semantic(detail).at(fragment.at.0 + pair[0].at));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {
     let mut out = Branches {
         matched: Vec::new(),
         insert: None,
     };
-    let (mut updates, mut deletes) = (0, 0);
     let count = merge.branches.len();
     for (number, branch) in merge.branches.iter().enumerate() {
         let refused = |detail: &str| Err(Error::semantic(detail).at(branch.at.0));
+        let is_again = merge.branches[..number].iter().any(|before| {
+            before.matching == branch.matching
+                && std::mem::discriminant(&before.action) == std::mem::discriminant(&branch.action)
+        });
+        if branch.matching == Matching::TargetAlone {
+            without_source(merge, branch)?;
+        }
         match &branch.action {
-            MergeAction::Update(_) | MergeAction::Delete if out.insert.is_some() => {
+            _ if branch.matching == Matching::Both && out.insert.is_some() => {
                 return refused("WHEN NOT MATCHED comes last");
             }
-            MergeAction::Update(_) if updates > 0 => {
+            MergeAction::Update(_) if is_again => {
                 return refused("UPDATE comes at most once in MERGE");
             }
-            MergeAction::Delete if deletes > 0 => {
+            MergeAction::Delete if is_again => {
                 return refused("DELETE comes at most once in MERGE");
             }
-            MergeAction::Insert { .. } if out.insert.is_some() => {
+            MergeAction::Insert { .. } if is_again => {
                 return refused("INSERT comes at most once in MERGE");
             }
             _ => {}
         }
         let is_last_matched = merge.branches[number + 1..count]
             .iter()
-            .all(|later| matches!(later.action, MergeAction::Insert { .. }));
+            .all(|later| later.matching != branch.matching);
         let condition = branch.condition.as_ref();
         match &branch.action {
             MergeAction::Insert { columns, values } => {
@@ -553,51 +642,110 @@ fn branches<'f>(work: &Work<'_, '_>, merge: &'f Merge) -> Result<Branches<'f>> {
             _ if condition.is_none() && !is_last_matched => {
                 return refused("of two WHEN MATCHED the first needs AND");
             }
-            MergeAction::Update(assignments) => {
-                updates += 1;
-                out.matched
-                    .push((condition, Some(work.assigned(assignments)?)));
-            }
-            MergeAction::Delete => {
-                deletes += 1;
-                out.matched.push((condition, None));
+            MergeAction::Update(assignments) => out.matched.push(Matched {
+                is_there: branch.matching == Matching::Both,
+                condition,
+                values: Some(work.assigned(assignments)?),
+            }),
+            MergeAction::Delete => out.matched.push(Matched {
+                is_there: branch.matching == Matching::Both,
+                condition,
+                values: None,
+            }),
+            MergeAction::UpdateAll | MergeAction::InsertAll => {
+                return Err(Error::internal("a branch for all columns names them"));
             }
         }
     }
     Ok(out)
 }
 
+/// The branches for all columns with the columns they are for: those of the target, each from the one of its name in the source.
+fn named(work: &Work<'_, '_>, merge: &Merge) -> Merge {
+    let mut merge = merge.clone();
+    let source = merge.source_alias.as_ref();
+    let source = quoted(source.map_or("", |alias| &alias.text));
+    let (table, schema) = (&work.target.table, &work.target.schema);
+    for branch in &mut merge.branches {
+        let at = branch.at;
+        let value = |column: &Column| Fragment {
+            text: format!("{source}.{}", quoted(&column.name)),
+            at,
+        };
+        match branch.action {
+            MergeAction::UpdateAll => {
+                // The key of a row that is updated stays.
+                let columns = schema.columns.iter();
+                let columns = columns.filter(|column| !table.primary_key.contains(&column.id));
+                let name = |column: &Column| Name {
+                    text: column.name.clone(),
+                    at,
+                };
+                let pairs = columns.map(|column| (name(column), value(column)));
+                branch.action = MergeAction::Update(pairs.collect());
+            }
+            MergeAction::InsertAll => {
+                branch.action = MergeAction::Insert {
+                    columns: None,
+                    values: schema.all_columns().map(value).collect(),
+                };
+            }
+            _ => {}
+        }
+    }
+    merge
+}
+
 pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<Outcome> {
+    merge_rows(cx, target, merge, Operation::Merge)
+}
+
+fn merge_rows(
+    cx: &Context<'_>,
+    target: Target,
+    merge: &Merge,
+    operation: Operation,
+) -> Result<Outcome> {
     let work = Work::new(cx, &target)?;
+    let merge = &named(&work, merge);
     let branches = branches(&work, merge)?;
     let alias = alias_of(&target, merge.alias.as_ref());
-    let source = quoted(&merge.source_alias.text);
     let at = merge.table.name.at.0;
     let columns = &target.schema.columns;
     let mapping = (0..columns.len()).map(Some).collect();
     let mut batch = cx.store()?.begin();
     let author = cx.author();
 
-    // Which segments hold a matched row that a branch is for.
+    // Which segments hold a row that a branch is for.
     let mut touched = BTreeMap::new();
-    if !branches.matched.is_empty() {
+    for (is_there, join) in [(true, "join"), (false, "left anti join")] {
+        let mut matched = branches
+            .matched
+            .iter()
+            .filter(|branch| branch.is_there == is_there);
+        let Some(first) = matched.next() else {
+            continue;
+        };
         let mut composed = Composed::new(at)
             .ours(format!(
-                "select {alias}.{SEGMENT_COLUMN} from {TARGET} as {alias} join"
+                "select {alias}.{SEGMENT_COLUMN} from {TARGET} as {alias} {join}"
             ))
-            .theirs(&merge.source)
-            .ours(format!("as {source} on ("))
+            .source(merge)
+            .ours("on (")
             .theirs(&merge.condition)
-            .ours(") where false");
-        for (condition, _) in &branches.matched {
-            composed = composed.ours("or").condition(*condition);
+            .ours(") where")
+            .condition(first.condition);
+        for branch in matched {
+            composed = composed.ours("or").condition(branch.condition);
         }
-        touched = work.touched(composed)?;
+        for (segment, rows) in work.touched(composed)? {
+            *touched.entry(segment).or_insert(0) += rows;
+        }
     }
     let mut inserted = Vec::new();
     let mut keyed = None;
     if let Some((condition, values)) = &branches.insert {
-        let composed = new_rows(merge, *condition, values, &alias, &source);
+        let composed = new_rows(merge, *condition, values, &alias);
         if target.table.has_key() {
             let rows = keyed_rows(&work, composed, values)?;
             if !rows.is_empty() {
@@ -612,7 +760,7 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
     }
     let mut rewritten = Vec::new();
     for (object, own) in work.touched_objects(&touched) {
-        let composed = matched_rows(&work, merge, &branches, &alias, &source);
+        let composed = matched_rows(&work, merge, &branches, &alias);
         let mut writer = batch.segment_writer();
         let mut seen = HashSet::new();
         let mut changed = 0;
@@ -637,16 +785,17 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
                     let is_deleted = usize::try_from(action)
                         .ok()
                         .and_then(|action| branches.matched.get(action))
-                        .is_some_and(|(_, values)| values.is_none());
+                        .is_some_and(|branch| branch.values.is_none());
                     kept.push(!is_deleted);
                 }
                 let kept = filter_record_batch(&rows, &BooleanArray::from(kept))
                     .map_err(|error| Error::internal(error.to_string()))?;
                 let mut stored = stored_rows(columns, &mapping, &kept, cx.zone)?;
-                if let Some((number, values)) = branches.update() {
+                let mut new = kept.columns()[width + 2..].iter();
+                for (number, values) in branches.updates() {
                     let actions = kept.column(width).as_primitive::<Int64Type>();
                     let is_updated = BooleanArray::from_unary(actions, |at| at == number as i64);
-                    let new = kept.columns()[width + 2..].iter();
+                    let new = new.by_ref();
                     stored = with_new_values(columns, stored, values, new, &is_updated, cx.zone)?;
                 }
                 if let Some((_, rows)) = &keyed {
@@ -681,7 +830,6 @@ pub(super) fn merge(cx: &Context<'_>, target: Target, merge: &Merge) -> Result<O
     cx.exclude()?;
     let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table.clone());
     batch.check()?;
-    let operation = Operation::Merge;
     for (object, own, mut segments, rows) in rewritten {
         // New rows of the same object come with the changed ones, in one version.
         let place = target.table.partitioned.then(|| object.part.values.clone());
@@ -728,35 +876,34 @@ fn matched_rows(
     merge: &Merge,
     branches: &Branches<'_>,
     alias: &str,
-    source: &str,
 ) -> Composed {
-    let there = format!("{source}.__there");
     let mut composed = Composed::new(merge.table.name.at.0).ours("select");
     for (position, column) in work.target.schema.columns.iter().enumerate() {
         let comma = if position > 0 { "," } else { "" };
         composed = composed.ours(format!("{comma} {alias}.{}", quoted(&column.name)));
     }
     composed = composed.ours(", case");
-    for (number, (condition, _)) in branches.matched.iter().enumerate() {
+    for (number, branch) in branches.matched.iter().enumerate() {
         composed = composed
-            .ours(format!("when {there} and"))
-            .condition(*condition)
+            .ours(format!("when {} and", branch.place()))
+            .condition(branch.condition)
             .ours(format!("then {number}"));
     }
     composed = composed.ours(format!("else -1 end, {alias}.__row"));
     // The new values have columns of their own: beside the old ones the engine would find a type for both.
-    if let Some((update, values)) = branches.update() {
+    for (update, values) in branches.updates() {
         for value in values.iter().flatten() {
             composed = composed.ours(", case");
-            for (condition, _) in &branches.matched[..update] {
+            for branch in &branches.matched[..update] {
                 composed = composed
-                    .ours(format!("when {there} and"))
-                    .condition(*condition)
+                    .ours(format!("when {} and", branch.place()))
+                    .condition(branch.condition)
                     .ours("then null");
             }
+            let branch = &branches.matched[update];
             composed = composed
-                .ours(format!("when {there} and"))
-                .condition(branches.matched[update].0)
+                .ours(format!("when {} and", branch.place()))
+                .condition(branch.condition)
                 .ours("then (")
                 .theirs(value)
                 .ours(") end");
@@ -764,11 +911,10 @@ fn matched_rows(
     }
     composed
         .ours(format!(
-            " from (select *, row_number() over () as __row from {TOUCHED}) as {alias} \
-             left join (select *, true as __there from"
+            " from (select *, row_number() over () as __row from {TOUCHED}) as {alias} left join"
         ))
-        .theirs(&merge.source)
-        .ours(format!("as {source}) as {source} on ("))
+        .source(merge)
+        .ours("on (")
         .theirs(&merge.condition)
         .ours(")")
 }
@@ -779,7 +925,6 @@ fn new_rows(
     condition: Option<&Fragment>,
     values: &[Option<&Fragment>],
     alias: &str,
-    source: &str,
 ) -> Composed {
     let mut composed = Composed::new(merge.table.name.at.0).ours("select");
     let mut comma = "";
@@ -789,10 +934,8 @@ fn new_rows(
     }
     composed
         .ours("from")
-        .theirs(&merge.source)
-        .ours(format!(
-            "as {source} left anti join {TARGET} as {alias} on ("
-        ))
+        .source(merge)
+        .ours(format!("left anti join {TARGET} as {alias} on ("))
         .theirs(&merge.condition)
         .ours(") where")
         .condition(condition)

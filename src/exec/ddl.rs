@@ -6,7 +6,7 @@ use super::alter::check_properties;
 use super::content::{Content, put};
 use super::purge::collect_now;
 use super::{Outcome, query};
-use crate::catalog::edit::{NewRow, TableEdit};
+use crate::catalog::edit::{Author, NewRow, TableEdit};
 use crate::catalog::{COLUMNS_MAX, Column, Operation, Origin, Partition, Schema, Table};
 use crate::datatype::TYPE_NESTING_MAX;
 use crate::engine::types::{arrow_type_name, column_type};
@@ -14,7 +14,7 @@ use crate::engine::values::{check_default, stored_rows};
 use crate::error::{Error, Result};
 use crate::ids::PartitionId;
 use crate::plan::{ClonePlan, CloneTarget, Context, NewTable, Target};
-use crate::store::Snapshot;
+use crate::store::{Batch, Snapshot};
 
 pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcome> {
     for column in new.schema.all_columns() {
@@ -44,9 +44,19 @@ pub(super) fn create_table(cx: &Context<'_>, mut new: NewTable) -> Result<Outcom
         let snapshot = Snapshot::default().append(cx.store()?, &mut batch, segments)?;
         content = Some(NewRow::content(Operation::Create, snapshot, 0));
     }
-    let id = cx.new_table_id(&mut batch);
     let table = new_table(cx, &new);
-    TableEdit::create(&mut batch, &author, id, table, &new.schema, content).finish(&mut batch);
+    match new.replaced.take() {
+        Some(replaced) => {
+            dropped(cx, &mut batch, &author, *replaced)?.finish(&mut batch);
+            let id = cx.new_table_id(&mut batch);
+            TableEdit::replace(&mut batch, &author, id, table, &new.schema, content)
+        }
+        None => {
+            let id = cx.new_table_id(&mut batch);
+            TableEdit::create(&mut batch, &author, id, table, &new.schema, content)
+        }
+    }
+    .finish(&mut batch);
     cx.commit(batch, &author)?;
     Ok(Outcome::Done)
 }
@@ -116,12 +126,8 @@ pub(super) fn queried_schema(result: &datafusion::arrow::datatypes::SchemaRef) -
 pub(super) fn drop_table(cx: &Context<'_>, target: Target, purge: bool) -> Result<Outcome> {
     let mut batch = cx.store()?.begin();
     let author = cx.author();
-    let content = cx
-        .catalog()?
-        .require_version(target.id, target.table.head)?
-        .content;
-    let mut edit = TableEdit::open(&mut batch, &author, target.id, target.table);
-    edit.drop_table(&mut batch, content.map_or(0, |content| content.row_count));
+    let id = target.id;
+    let mut edit = dropped(cx, &mut batch, &author, target)?;
     if purge {
         let dropped = edit.table.last_row_at_ms;
         edit.purge_before(dropped + 1);
@@ -129,9 +135,25 @@ pub(super) fn drop_table(cx: &Context<'_>, target: Target, purge: bool) -> Resul
     edit.finish(&mut batch);
     cx.commit(batch, &author)?;
     if purge {
-        collect_now(cx, &[target.id]);
+        collect_now(cx, &[id]);
     }
     Ok(Outcome::Done)
+}
+
+/// A table dropped into backup state.
+fn dropped<'a>(
+    cx: &Context<'_>,
+    batch: &mut Batch<'_>,
+    author: &'a Author,
+    target: Target,
+) -> Result<TableEdit<'a>> {
+    let content = cx
+        .catalog()?
+        .require_version(target.id, target.table.head)?
+        .content;
+    let mut edit = TableEdit::open(batch, author, target.id, target.table);
+    edit.drop_table(batch, content.map_or(0, |content| content.row_count));
+    Ok(edit)
 }
 
 /// Empties a table without partitions, or partitions; what was there stays in the history.

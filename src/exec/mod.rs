@@ -39,6 +39,12 @@ pub fn execute(plan: Plan, cx: &Context<'_>) -> Result<Outcome> {
         Plan::DropTable { target, purge } => ddl::drop_table(cx, target, purge),
         Plan::DropView { project, name } => view::drop(cx, project, name),
         Plan::AlterTable { target, action } => alter::alter_table(cx, target, action),
+        Plan::AlterView {
+            project,
+            name,
+            view,
+            action,
+        } => view::alter(cx, project, name, view, action),
         Plan::Truncate { target, partitions } => ddl::truncate(cx, target, partitions),
         Plan::CloneTable(clone) => ddl::clone_table(cx, clone),
         Plan::Insert(plans) => insert::insert(cx, plans),

@@ -1,10 +1,13 @@
 //! Views. Manual page: "View operations". A view is a query under a name; it has no data and no history.
 
 use super::{Outcome, ddl, query};
-use crate::catalog::{Object, View, grant_key};
+use crate::ast::ViewAction;
+use crate::catalog::{Granted, Object, View, grant_key};
 use crate::error::{Error, Result};
 use crate::plan::{Context, NewView};
 use crate::store::Key;
+
+const COMMENT_MAX: usize = 1024;
 
 pub(super) fn create(cx: &Context<'_>, new: NewView) -> Result<Outcome> {
     let result = query::columns(cx, &new.query)?;
@@ -55,6 +58,67 @@ pub(super) fn drop(cx: &Context<'_>, project: String, name: String) -> Result<Ou
     let key = Key::View { project, name };
     batch.expect_unchanged(key.clone())?;
     batch.remove(&key);
+    cx.commit(batch, &cx.author())?;
+    Ok(Outcome::Done)
+}
+
+pub(super) fn alter(
+    cx: &Context<'_>,
+    project: String,
+    name: String,
+    mut view: View,
+    action: ViewAction,
+) -> Result<Outcome> {
+    let mut batch = cx.store()?.begin();
+    let mut key = Key::View {
+        project: project.clone(),
+        name: name.clone(),
+    };
+    batch.expect_record(key.clone(), &view);
+    match action {
+        ViewAction::Rename(new_name) => {
+            batch.remove(&key);
+            batch.expect_absent(Key::TableName {
+                project: project.clone(),
+                name: new_name.text.clone(),
+            });
+            // What is granted on a view goes with it.
+            let (object, renamed) = (Object::View(name), Object::View(new_name.text.clone()));
+            for (_, grantee, actions) in cx.catalog()?.grants(&project, Some(&object))? {
+                batch.remove(&grant_key(&project, &object, &grantee));
+                let granted = Granted { actions };
+                batch.put(&grant_key(&project, &renamed, &grantee), &granted);
+            }
+            key = Key::View {
+                project,
+                name: new_name.text,
+            };
+            batch.expect_absent(key.clone());
+        }
+        ViewAction::ChangeOwner(owner) => view.owner = owner,
+        ViewAction::SetComment(comment) => {
+            if comment.len() > COMMENT_MAX {
+                let detail = format!("the comment is longer than {COMMENT_MAX} bytes");
+                return Err(Error::semantic(detail));
+            }
+            view.comment = Some(comment);
+        }
+        ViewAction::CommentColumn { column, comment } => {
+            let mut columns = view.columns.iter_mut();
+            let Some(found) = columns.find(|known| known.name == column.text) else {
+                let detail = format!("column {} cannot be resolved", column.text);
+                return Err(Error::semantic(detail).at(column.at.0));
+            };
+            found.comment = Some(comment);
+        }
+        ViewAction::As(query) => {
+            let result = query::columns(cx, &query)?;
+            let schema = ddl::queried_schema(&result).map_err(|error| error.at(query.at()))?;
+            view.columns = schema.columns;
+            view.query = query.to_string();
+        }
+    }
+    batch.put(&key, &view);
     cx.commit(batch, &cx.author())?;
     Ok(Outcome::Done)
 }

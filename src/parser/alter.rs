@@ -35,6 +35,8 @@ pub(super) fn alter_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
         change_column,
         partitions,
         merge,
+        compact,
+        keywords(&["NOT", "CLUSTERED"]).map(|()| AlterAction::NotClustered),
     ))
     .parse(rest)?;
     Ok((rest, Statement::AlterTable(AlterTable { table, action })))
@@ -190,7 +192,7 @@ fn change_column(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
     Ok((rest, AlterAction::ChangeColumn(change)))
 }
 
-/// `PARTITION(…)` with values, or with a condition on one column.
+/// `PARTITION(…)` with values, or with conditions that each are on one column.
 fn partition_filter(input: Tokens<'_>) -> Parsed<'_, PartitionFilter> {
     let at = At(input.at());
     if let Ok((rest, spec)) = partition_spec(input)
@@ -202,9 +204,10 @@ fn partition_filter(input: Tokens<'_>) -> Parsed<'_, PartitionFilter> {
     }
     let (rest, ()) = keyword("PARTITION")(input)?;
     let (rest, ()) = symbol("(")(rest)?;
-    let (rest, condition) = cut(fragment(&[], false)).parse(rest)?;
+    let all = separated_list1(symbol(","), fragment(&[], true));
+    let (rest, conditions) = cut(all).parse(rest)?;
     let (rest, ()) = symbol(")")(rest)?;
-    Ok((rest, PartitionFilter::Condition { condition, at }))
+    Ok((rest, PartitionFilter::Conditions { conditions, at }))
 }
 
 fn partitions(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
@@ -256,4 +259,17 @@ fn merge(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
             purge,
         },
     ))
+}
+
+/// `[PARTITION(…)] COMPACT MAJOR|MINOR`, the kind with or without quotes.
+fn compact(input: Tokens<'_>) -> Parsed<'_, AlterAction> {
+    let (rest, (spec, ())) = (opt(partition_spec), keyword("COMPACT")).parse(input)?;
+    let kind = rest.first().map_or("", |token| token.text);
+    let major = match kind.trim_matches(['\'', '"']).to_ascii_uppercase().as_str() {
+        "MAJOR" => true,
+        "MINOR" => false,
+        _ => return rest.expected("MAJOR"),
+    };
+    let (rest, ()) = rest.accept(())?;
+    Ok((rest, AlterAction::Compact { spec, major }))
 }

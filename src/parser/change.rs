@@ -8,7 +8,9 @@ use nom::sequence::{delimited, preceded, separated_pair};
 
 use super::common::{flag, fragment, keyword, keywords, name, object_name, parenthesized, symbol};
 use super::token::{Parsed, TokenKind, Tokens};
-use crate::ast::{At, Delete, Fragment, Merge, MergeAction, MergeBranch, Name, Statement, Update};
+use crate::ast::{
+    At, Delete, Fragment, Matching, Merge, MergeAction, MergeBranch, Name, Statement, Update,
+};
 use crate::error::Error;
 
 /// A name for the table, which may not be one of `words`.
@@ -45,34 +47,96 @@ fn assignments<'a>(
 ) -> impl Fn(Tokens<'a>) -> Parsed<'a, Vec<(Name, Fragment)>> {
     move |input| {
         let one = separated_pair(target_column, symbol("="), cut(fragment(stops, true)));
-        separated_list1(symbol(","), one).parse(input)
+        let one = one.map(|one| vec![one]);
+        let all = separated_list1(symbol(","), alt((several, one)));
+        all.map(|all| all.concat()).parse(input)
     }
+}
+
+/// `(c1, c2) = (e1, e2)` and `(c1, c2) = (SELECT e1, e2 …)`, as an assignment to each.
+fn several(input: Tokens<'_>) -> Parsed<'_, Vec<(Name, Fragment)>> {
+    let at = input.at();
+    let (rest, columns) = parenthesized(target_column).parse(input)?;
+    let (rest, ()) = symbol("=")(rest)?;
+    let (rest, ()) = cut(symbol("(")).parse(rest)?;
+    let (rest, values) = match rest.first() {
+        Some(token) if token.text.eq_ignore_ascii_case("SELECT") => cut(selected).parse(rest)?,
+        _ => {
+            let value = fragment(&[], true).map(|value| Fragment {
+                text: format!("({})", value.text),
+                ..value
+            });
+            cut(separated_list1(symbol(","), value)).parse(rest)?
+        }
+    };
+    let (rest, ()) = cut(symbol(")")).parse(rest)?;
+    if values.len() != columns.len() {
+        let detail = format!("{} values for {} columns", values.len(), columns.len());
+        return input.fatal(Error::semantic(detail).at(at));
+    }
+    Ok((rest, columns.into_iter().zip(values).collect()))
+}
+
+/// `SELECT a, b FROM …` as a subquery for each of its columns.
+fn selected(input: Tokens<'_>) -> Parsed<'_, Vec<Fragment>> {
+    const BEHIND: &[&str] = &[
+        "FROM",
+        "UNION",
+        "INTERSECT",
+        "EXCEPT",
+        "MINUS",
+        "LIMIT",
+        "WHERE",
+    ];
+    let begin = At(input.at());
+    let (rest, ()) = keyword("SELECT")(input)?;
+    let is_all = |text: &str| text == "*" || text.ends_with(".*");
+    let (rest, columns) = separated_list1(symbol(","), fragment(BEHIND, true)).parse(rest)?;
+    let (rest, tail) = opt(fragment(&[], false)).parse(rest)?;
+    let tail = tail.map_or(String::new(), |tail| tail.text);
+    let is_set = crate::parser::tokenize(&tail).unwrap_or_default();
+    let is_set = is_set.iter().any(|token| {
+        token.kind == TokenKind::Word
+            && BEHIND[1..5]
+                .iter()
+                .any(|word| token.text.eq_ignore_ascii_case(word))
+    });
+    let is_distinct = columns[0]
+        .text
+        .to_ascii_uppercase()
+        .starts_with("DISTINCT ");
+    if is_set || is_distinct || columns.iter().any(|column| is_all(&column.text)) {
+        let error = Error::not_supported("SET (c1, c2) = (…) with *, DISTINCT or a set operation");
+        return input.fatal(error.at(input.at()));
+    }
+    let fragments = columns.into_iter().map(|column| Fragment {
+        text: format!("(select {} {tail})", column.text),
+        at: begin,
+    });
+    Ok((rest, fragments.collect()))
 }
 
 fn condition(input: Tokens<'_>) -> Parsed<'_, Option<Fragment>> {
     opt(preceded(keyword("WHERE"), cut(fragment(&[], false)))).parse(input)
 }
 
-/// `UPDATE t [alias] SET c = e, … [WHERE …]`.
+/// `UPDATE t [alias] SET c = e, … [FROM u, …] [WHERE …]`.
 pub(super) fn update(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = keyword("UPDATE")(input)?;
     rest.enter("UPDATE");
     let (rest, table) = object_name(rest)?;
     let (rest, alias) = alias(&["SET", "PARTITION"])(rest)?;
     let (rest, ()) = keyword("SET")(rest)?;
-    if rest.first().is_some_and(|token| token.text == "(") {
-        let error = Error::not_supported("UPDATE … SET (c1, c2) = (…)");
-        return rest.fatal(error.at(rest.at()));
-    }
     let (rest, assignments) = assignments(&["WHERE", "FROM"])(rest)?;
-    if keyword("FROM")(rest).is_ok() {
-        return rest.fatal(Error::not_supported("UPDATE … FROM").at(rest.at()));
-    }
+    let relations = separated_list1(symbol(","), fragment(&["WHERE"], true));
+    let (rest, from) = opt(preceded(keyword("FROM"), cut(relations))).parse(rest)?;
+    let from = from.unwrap_or_default();
     let (rest, condition) = condition(rest)?;
     let update = Update {
         table,
         alias,
         assignments,
+        from,
         condition,
     };
     Ok((rest, Statement::Update(update)))
@@ -125,8 +189,8 @@ pub(super) fn merge(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let merge = Merge {
         table,
         alias,
-        source,
-        source_alias,
+        source: vec![source],
+        source_alias: Some(source_alias),
         condition,
         branches,
     };
@@ -138,22 +202,31 @@ fn branch(input: Tokens<'_>) -> Parsed<'_, MergeBranch> {
     let (rest, ()) = keyword("WHEN")(input)?;
     let (rest, negated) = flag(&["NOT"])(rest)?;
     let (rest, ()) = keyword("MATCHED")(rest)?;
+    let side = alt((
+        keyword("TARGET").map(|()| Matching::SourceAlone),
+        keyword("SOURCE").map(|()| Matching::TargetAlone),
+    ));
+    let (rest, matching) = match negated {
+        false => (rest, Matching::Both),
+        true => opt(preceded(keyword("BY"), cut(side)))
+            .map(|side| side.unwrap_or(Matching::SourceAlone))
+            .parse(rest)?,
+    };
     let (rest, condition) =
         opt(preceded(keyword("AND"), cut(fragment(&["THEN"], false)))).parse(rest)?;
     let (rest, ()) = keyword("THEN")(rest)?;
-    let (rest, action) = if negated {
+    let (rest, action) = if matching == Matching::SourceAlone {
         insert(rest)?
     } else {
-        let update = preceded(keywords(&["UPDATE", "SET"]), assignments(&["WHEN"]));
-        alt((
-            update.map(MergeAction::Update),
-            keyword("DELETE").map(|()| MergeAction::Delete),
-        ))
-        .parse(rest)?
+        let all = symbol("*").map(|()| MergeAction::UpdateAll);
+        let some = assignments(&["WHEN"]).map(MergeAction::Update);
+        let update = preceded(keywords(&["UPDATE", "SET"]), alt((all, some)));
+        alt((update, keyword("DELETE").map(|()| MergeAction::Delete))).parse(rest)?
     };
     Ok((
         rest,
         MergeBranch {
+            matching,
             condition,
             action,
             at,
@@ -163,6 +236,9 @@ fn branch(input: Tokens<'_>) -> Parsed<'_, MergeBranch> {
 
 fn insert(input: Tokens<'_>) -> Parsed<'_, MergeAction> {
     let (rest, ()) = keyword("INSERT")(input)?;
+    if let Ok((rest, ())) = symbol("*")(rest) {
+        return Ok((rest, MergeAction::InsertAll));
+    }
     let (rest, columns) = opt(parenthesized(target_column)).parse(rest)?;
     let (rest, ()) = keyword("VALUES")(rest)?;
     let values = separated_list1(symbol(","), fragment(&[], true));

@@ -6,9 +6,12 @@ use nom::combinator::{cut, opt};
 use nom::multi::many0;
 use nom::sequence::preceded;
 
-use super::common::{keyword, keywords, name, object_name, partition_spec, rest_of_text, string};
+use super::common::{
+    keyword, keywords, name, object_name, parenthesized, partition_spec, rest_of_text, string,
+};
+use super::dml::insert_spec;
 use super::token::{Parsed, Tokens};
-use crate::ast::{Describe, Setting, Statement};
+use crate::ast::{Analyze, Describe, Setting, Statement};
 use crate::error::Error;
 
 /// `SETPROJECT`, `SETPROJECT k=v [k=v …]`.
@@ -201,4 +204,25 @@ pub(super) fn help(input: Tokens<'_>) -> Parsed<'_, Statement> {
 pub(super) fn quit(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, ()) = alt((keyword("QUIT"), keyword("EXIT"), keyword("Q"))).parse(input)?;
     Ok((rest, Statement::Quit))
+}
+
+/// `ANALYZE TABLE t [PARTITION(…)] COMPUTE STATISTICS [NOSCAN | PARTIALSCAN | FOR COLUMNS [(c, …)]]`.
+pub(super) fn analyze(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keywords(&["ANALYZE", "TABLE"])(input)?;
+    rest.enter("ANALYZE");
+    let (rest, table) = object_name(rest)?;
+    let (rest, partition) = opt(insert_spec).parse(rest)?;
+    let (rest, ()) = cut(keywords(&["COMPUTE", "STATISTICS"])).parse(rest)?;
+    let scan = alt((keyword("NOSCAN"), keyword("PARTIALSCAN"))).map(|()| None);
+    let columns = preceded(
+        keywords(&["FOR", "COLUMNS"]),
+        opt(parenthesized(name)).map(|columns| Some(columns.unwrap_or_default())),
+    );
+    let (rest, columns) = opt(alt((scan, columns))).parse(rest)?;
+    let analyze = Analyze {
+        table,
+        partition,
+        columns: columns.flatten(),
+    };
+    Ok((rest, Statement::Analyze(analyze)))
 }

@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
 use nom::multi::{separated_list0, separated_list1};
-use nom::sequence::{delimited, preceded, separated_pair};
+use nom::sequence::{delimited, preceded, separated_pair, terminated};
 
 use super::common::{
     comment_text, flag, keyword, keywords, name, name_problem, number, object_name, parenthesized,
@@ -14,30 +14,25 @@ use super::dml::{literal, query};
 use super::token::{Parsed, Tokens};
 use crate::ast::{
     CloneMode, CloneTable, ColumnDefinition, CreateTable, CreateTableLike, CreateView, Name,
-    Statement,
+    ObjectName, Statement,
 };
 use crate::datatype::{DataType, TYPE_NESTING_MAX};
 use crate::error::Error;
 
-/// `CREATE TABLE [IF NOT EXISTS] t (…) …`, `… LIKE u`, `… AS SELECT …`.
+/// `CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (…) …`, `… LIKE u`, `… AS SELECT …`.
 pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
-    let (rest, ()) = keywords(&["CREATE", "TABLE"])(input)?;
+    let (rest, ()) = keyword("CREATE")(input)?;
+    let (rest, or_replace) = flag(&["OR", "REPLACE"])(rest)?;
+    let (rest, ()) = keyword("TABLE")(rest)?;
     rest.enter("CREATE TABLE");
-    let (rest, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
-    let (rest, table) = object_name(rest)?;
-    if let Ok((rest, ())) = keyword("LIKE")(rest) {
-        let (rest, source) = cut(object_name).parse(rest)?;
-        let (rest, _) = stored_as(rest)?;
-        let (rest, properties) = properties(rest)?;
-        let (rest, lifecycle_days) = lifecycle_clause(rest)?;
-        let like = CreateTableLike {
-            table,
-            if_not_exists,
-            source,
-            properties,
-            lifecycle_days,
-        };
-        return Ok((rest, Statement::CreateTableLike(like)));
+    let (after, if_not_exists) = flag(&["IF", "NOT", "EXISTS"])(rest)?;
+    if or_replace && if_not_exists {
+        let detail = "a table is either replaced or left as it is: OR REPLACE and IF NOT EXISTS exclude each other";
+        return rest.fatal(Error::semantic(detail).at(rest.at()));
+    }
+    let (rest, table) = object_name(after)?;
+    if let (false, Ok((rest, ()))) = (or_replace, keyword("LIKE")(rest)) {
+        return create_like(rest, table, if_not_exists);
     }
     let (rest, elements) = opt(parenthesized(element)).parse(rest)?;
     let has_columns = elements.is_some();
@@ -74,6 +69,7 @@ pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     }
     let create = CreateTable {
         table,
+        or_replace,
         if_not_exists,
         columns,
         comment,
@@ -85,6 +81,22 @@ pub(super) fn create_table(input: Tokens<'_>) -> Parsed<'_, Statement> {
         query,
     };
     Ok((rest, Statement::CreateTable(create)))
+}
+
+/// What stands behind `LIKE`.
+fn create_like(input: Tokens<'_>, table: ObjectName, if_not_exists: bool) -> Parsed<'_, Statement> {
+    let (rest, source) = cut(object_name).parse(input)?;
+    let (rest, _) = stored_as(rest)?;
+    let (rest, properties) = properties(rest)?;
+    let (rest, lifecycle_days) = lifecycle_clause(rest)?;
+    let like = CreateTableLike {
+        table,
+        if_not_exists,
+        source,
+        properties,
+        lifecycle_days,
+    };
+    Ok((rest, Statement::CreateTableLike(like)))
 }
 
 /// `[RANGE] CLUSTERED BY (…) [SORTED BY (…)] [INTO n BUCKETS]`, as written.
@@ -275,7 +287,7 @@ pub(super) fn column_name(input: Tokens<'_>) -> Parsed<'_, Name> {
     }
 }
 
-/// `bigint`, `decimal(10,2)`, `array<string>`, `map<string,bigint>`, `struct<a:bigint,b:string>`.
+/// `bigint`, `decimal(10,2)`, `array<string>`, `map<string,bigint>`, `struct<a:bigint [COMMENT '…'],b:string>`.
 pub(super) fn data_type(input: Tokens<'_>) -> Parsed<'_, DataType> {
     nested_type(input, TYPE_NESTING_MAX)
 }
@@ -307,6 +319,8 @@ fn nested_type(input: Tokens<'_>, depth: usize) -> Parsed<'_, DataType> {
             let field = separated_pair(name.map(|name| name.text), symbol(":"), move |input| {
                 nested_type(input, depth - 1)
             });
+            // What is said of a field is nothing of its type.
+            let field = terminated(field, opt(comment_text));
             let fields = separated_list1(symbol(","), field);
             return cut(delimited(symbol("<"), fields, symbol(">")))
                 .map(DataType::Struct)
@@ -321,7 +335,7 @@ fn nested_type(input: Tokens<'_>, depth: usize) -> Parsed<'_, DataType> {
     }
 }
 
-fn count(input: Tokens<'_>) -> Parsed<'_, u64> {
+pub(super) fn count(input: Tokens<'_>) -> Parsed<'_, u64> {
     let (rest, text) = number(input)?;
     match text.parse() {
         Ok(count) => Ok((rest, count)),

@@ -11,10 +11,11 @@ use super::common::{
     flag, fragment, keyword, keywords, name, number, object_name, parenthesized, partition_spec,
     property, rest_of_text, spec_value, string, symbol,
 };
+use super::ddl::count;
 use super::token::{Parsed, TokenKind, Tokens};
 use crate::ast::{
     At, FileFormat, Fragment, Insert, InsertSpec, InsertTarget, Literal, Load, MultiInsert, Query,
-    Source, Statement,
+    Read, Source, Statement,
 };
 use crate::error::Error;
 
@@ -63,7 +64,7 @@ fn insert_target(input: Tokens<'_>) -> Parsed<'_, InsertTarget> {
 }
 
 /// `PARTITION(a='x', b)`.
-fn insert_spec(input: Tokens<'_>) -> Parsed<'_, InsertSpec> {
+pub(super) fn insert_spec(input: Tokens<'_>) -> Parsed<'_, InsertSpec> {
     let at = At(input.at());
     let (rest, ()) = keyword("PARTITION")(input)?;
     let value = (name, opt(preceded(symbol("="), cut(spec_value))));
@@ -177,6 +178,23 @@ pub(super) fn explain(input: Tokens<'_>) -> Parsed<'_, Statement> {
 pub(super) fn select(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, query) = query(input)?;
     Ok((rest, Statement::Query(query)))
+}
+
+/// `READ t [(cols)] [PARTITION(…)] [n]`.
+pub(super) fn read(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, ()) = keyword("READ")(input)?;
+    rest.enter("READ");
+    let (rest, table) = object_name(rest)?;
+    let (rest, columns) = opt(parenthesized(name)).parse(rest)?;
+    let (rest, partition) = opt(partition_spec).parse(rest)?;
+    let (rest, rows) = opt(count).parse(rest)?;
+    let read = Read {
+        table,
+        columns: columns.unwrap_or_default(),
+        partition,
+        rows,
+    };
+    Ok((rest, Statement::Read(read)))
 }
 
 /// The extent of a query: everything to the end of the statement. The engine parses it.

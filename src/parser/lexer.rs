@@ -1,5 +1,7 @@
 //! Turns the text of one statement into tokens. Comments are already gone (see `splitter`).
 
+use std::borrow::Cow;
+
 use super::token::{Token, TokenKind};
 use crate::error::{Error, Result};
 
@@ -11,6 +13,38 @@ pub(super) fn is_quote(byte: u8) -> bool {
 /// Whether `byte` inside `quote` takes the next byte with it.
 pub(super) fn is_escaped(byte: u8, quote: u8) -> bool {
     byte == b'\\' && quote != b'`'
+}
+
+/// Marks of Chinese keyboards and what they stand for outside of quotes. All of them are three bytes long, and with blanks so are
+/// their twins: places stay where they are.
+const WIDE_MARKS: [(char, &str); 3] = [('（', "(  "), ('）', ")  "), ('，', ",  ")];
+
+/// The text with plain marks for wide ones.
+pub(super) fn with_plain_marks(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| WIDE_MARKS.iter().any(|(wide, _)| c == *wide)) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, WIDE_MARKS.iter().find(|(wide, _)| c == *wide)) {
+            (None, Some((_, mark))) => {
+                plain.push_str(mark);
+                continue;
+            }
+            (None, None) if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+            (Some(open), _) if c == open => quote = None,
+            (Some(open), _) if c == '\\' && open != '`' => {
+                plain.push(c);
+                plain.extend(chars.next());
+                continue;
+            }
+            _ => {}
+        }
+        plain.push(c);
+    }
+    Cow::Owned(plain)
 }
 
 fn is_word_char(c: char) -> bool {
@@ -210,6 +244,14 @@ mod tests {
                 (Symbol, "("),
             ]
         );
+    }
+
+    #[test]
+    fn wide_marks_outside_of_quotes_are_plain() {
+        let text = "f（'（，\\'）', \"，\"，`）`）";
+        let plain = with_plain_marks(text);
+        assert_eq!(plain, "f(  '（，\\'）', \"，\",  `）`)  ");
+        assert_eq!(plain.len(), text.len());
     }
 
     #[test]

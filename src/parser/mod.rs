@@ -15,6 +15,7 @@ mod lexer;
 mod splitter;
 mod token;
 mod unsupported;
+mod view;
 
 use nom::Parser;
 use nom::branch::alt;
@@ -35,6 +36,7 @@ use crate::error::{Error, Result};
 /// A syntax error names the farthest place the parser came to and what would have fitted there. A
 /// statement odpsh does not know is refused by name.
 pub fn parse(text: &str) -> Result<Statement> {
+    let text = &*lexer::with_plain_marks(text);
     let tokens = lexer::tokenize(text)?;
     let progress = Progress::default();
     let input = Tokens::new(text, &tokens, &progress);
@@ -90,6 +92,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             dml::insert,
             dml::shared_insert,
             dml::select,
+            dml::read,
             dml::explain,
             dml::load,
             change::update,
@@ -109,6 +112,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             ddl::truncate,
             ddl::clone_table,
             alter::alter_table,
+            view::alter_view,
         )),
         alt((
             access::access,
@@ -123,6 +127,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
             command::show_properties,
             command::show_functions,
             command::describe,
+            command::analyze,
             command::help,
             command::quit,
         )),

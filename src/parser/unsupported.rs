@@ -5,7 +5,6 @@ use super::token::{Token, TokenKind};
 /// Leading words of a statement, `*` for any one name, and what to call it.
 const KNOWN: &[(&str, &str)] = &[
     ("UNLOAD", "UNLOAD"),
-    ("READ", "READ"),
     ("COUNT", "COUNT"),
     ("PURGE PRIVILEGES", "PURGE PRIVILEGES"),
     ("SHOW CHANGELOGS", "SHOW CHANGELOGS"),
@@ -21,7 +20,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("SHOW", "SHOW"),
     ("LIST", "LIST"),
     ("LS", "LS"),
-    ("CREATE OR REPLACE TABLE", "CREATE OR REPLACE TABLE"),
     ("CREATE MATERIALIZED VIEW", "CREATE MATERIALIZED VIEW"),
     ("CREATE EXTERNAL TABLE", "CREATE EXTERNAL TABLE"),
     ("CREATE TEMPORARY TABLE", "CREATE TEMPORARY TABLE"),
@@ -31,8 +29,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("DROP FUNCTION", "DROP FUNCTION"),
     ("DROP SCHEMA", "DROP SCHEMA"),
     ("DROP RESOURCE", "DROP RESOURCE"),
-    ("ALTER VIEW", "ALTER VIEW"),
-    ("ALTER TABLE * COMPACT", "ALTER TABLE … COMPACT"),
     ("ALTER TABLE * CONCATENATE", "ALTER TABLE … CONCATENATE"),
     ("ALTER TABLE * EXCHANGE", "ALTER TABLE … EXCHANGE PARTITION"),
     ("ALTER TABLE * CLUSTERED", "ALTER TABLE … CLUSTERED BY"),
@@ -48,7 +44,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("WAIT", "WAIT"),
     ("EXPORT", "EXPORT"),
     ("COST", "COST"),
-    ("ANALYZE", "ANALYZE"),
     ("REDUCE", "REDUCE"),
 ];
 
@@ -72,7 +67,7 @@ pub(super) fn name(tokens: &[Token<'_>]) -> Option<&'static str> {
         // One word alone may as well be a slip: `list` is no statement, `list users` is one.
         pattern.contains(' ') || tokens.len() > 1 || pattern == "HISTORY"
     };
-    let broad = ["SHOW", "LIST", "LS", "ADD", "COUNT", "READ"];
+    let broad = ["SHOW", "LIST", "LS", "ADD", "COUNT"];
     KNOWN
         .iter()
         .find(|(pattern, _)| {

@@ -13,8 +13,9 @@ use resolve::{
 };
 
 use crate::ast::{
-    AlterAction, CloneMode, CloneTable, CreateTable, CreateTableLike, CreateView, Delete, Describe,
-    Load, Merge, ObjectName, Query, Source, Statement, Update,
+    AlterAction, AlterView, Analyze, CloneMode, CloneTable, CreateTable, CreateTableLike,
+    CreateView, Delete, Describe, Load, Merge, ObjectName, Query, Read, Source, Statement, Update,
+    ViewAction,
 };
 use crate::catalog::{Partition, Schema, View};
 use crate::engine::values::Mapping;
@@ -39,6 +40,12 @@ pub enum Plan {
     AlterTable {
         target: Target,
         action: AlterAction,
+    },
+    AlterView {
+        project: String,
+        name: String,
+        view: View,
+        action: ViewAction,
     },
     Truncate {
         target: Target,
@@ -120,6 +127,8 @@ pub enum Plan {
 pub struct NewTable {
     pub project: String,
     pub name: String,
+    /// The table that it takes the place of.
+    pub replaced: Option<Box<Target>>,
     /// Without columns where `query` gives them.
     pub schema: Schema,
     pub comment: Option<String>,
@@ -231,6 +240,33 @@ pub fn plan(statement: Statement, cx: &Context<'_>) -> Result<Plan> {
             target: require_table(cx, &alter.table)?,
             action: alter.action,
         },
+        Statement::AlterView(AlterView {
+            view: named,
+            action,
+        }) => {
+            let project = cx.project_of(&named)?;
+            let name = named.name.text;
+            let at = named.name.at.0;
+            let Some(view) = cx.catalog()?.view(&project, &name)? else {
+                return Err(Error::view_not_found(&project, &name).at(at));
+            };
+            if let ViewAction::Rename(new_name) = &action
+                && is_taken(cx, &project, &new_name.text)?
+            {
+                return Err(Error::table_exists(&project, &new_name.text).at(new_name.at.0));
+            }
+            Plan::AlterView {
+                project,
+                name,
+                view,
+                action,
+            }
+        }
+        Statement::Analyze(analyze) => {
+            check_analyze(cx, &analyze)?;
+            Plan::Nothing
+        }
+        Statement::Read(read) => Plan::Query(rows_of(cx, &read)?),
         Statement::Truncate { table, specs } => {
             let target = require_table(cx, &table)?;
             if target.table.partitioned && specs.is_empty() {
@@ -326,7 +362,13 @@ fn create_table(cx: &Context<'_>, create: CreateTable) -> Result<Plan> {
         cx.check_enabled(&column.data_type)
             .map_err(|error| error.at(column.name.at.0))?;
     }
-    let (new_table, if_not_exists, at) = check_new_table(project, create)?;
+    let or_replace = create.or_replace;
+    let named = create.table.clone();
+    let (mut new_table, if_not_exists, at) = check_new_table(project, create)?;
+    if or_replace && is_taken(cx, &new_table.project, &new_table.name)? {
+        new_table.replaced = Some(Box::new(require_table(cx, &named)?));
+        return Ok(Plan::CreateTable(new_table));
+    }
     match is_taken(cx, &new_table.project, &new_table.name)? {
         true if if_not_exists => {
             // The query is checked all the same, as the service does.
@@ -340,6 +382,62 @@ fn create_table(cx: &Context<'_>, create: CreateTable) -> Result<Plan> {
     }
 }
 
+/// Statistics are kept of every version anyway: what is named has to be there, and nothing is done.
+fn check_analyze(cx: &Context<'_>, analyze: &Analyze) -> Result<()> {
+    let target = require_table(cx, &analyze.table)?;
+    let schema = &target.schema;
+    let missing = |name: &crate::ast::Name| {
+        Error::semantic(format!("column {} cannot be resolved", name.text)).at(name.at.0)
+    };
+    let levels = analyze.partition.iter().flat_map(|spec| &spec.values);
+    for (name, _) in levels {
+        let mut known = schema.partition_columns.iter();
+        if !known.any(|column| column.name == name.text) {
+            return Err(missing(name));
+        }
+    }
+    for name in analyze.columns.iter().flatten() {
+        if !schema.all_columns().any(|column| column.name == name.text) {
+            return Err(missing(name));
+        }
+    }
+    Ok(())
+}
+
+/// Most rows that READ shows where it is not told how many.
+const READ_ROWS: u64 = 10_000;
+
+/// READ as the query it is.
+fn rows_of(cx: &Context<'_>, read: &Read) -> Result<Query> {
+    let at = read.table.name.at;
+    let mut text = match read.columns.is_empty() {
+        true => "select *".to_owned(),
+        false => {
+            let columns = read.columns.iter().map(|column| column.to_string());
+            format!("select {}", columns.collect::<Vec<_>>().join(", "))
+        }
+    };
+    text += &format!(" from {}", read.table);
+    if let Some(spec) = &read.partition {
+        let target = require_table(cx, &read.table)?;
+        if !target.table.partitioned {
+            let detail = format!("table {} is not partitioned", target.qualified());
+            return Err(Error::semantic(detail).at(spec.at.0));
+        }
+        let values = partial_values(&target.schema, spec)?;
+        let columns = target.schema.partition_columns.iter().zip(values);
+        let conditions = columns.filter_map(|(column, value)| {
+            let value = crate::ast::Literal::String(value?);
+            Some(format!("`{}` = {value}", column.name))
+        });
+        text += &format!(" where {}", conditions.collect::<Vec<_>>().join(" and "));
+    }
+    text += &format!(" limit {}", read.rows.unwrap_or(READ_ROWS));
+    Ok(Query {
+        fragments: vec![crate::ast::Fragment { text, at }],
+    })
+}
+
 fn create_table_like(cx: &Context<'_>, like: CreateTableLike) -> Result<Plan> {
     let source = require_table(cx, &like.source)?;
     let project = cx.project_of(&like.table)?;
@@ -350,6 +448,7 @@ fn create_table_like(cx: &Context<'_>, like: CreateTableLike) -> Result<Plan> {
         false => Ok(Plan::CreateTable(NewTable {
             project,
             name,
+            replaced: None,
             schema: source.schema,
             comment: source.table.comment,
             lifecycle_days: like.lifecycle_days,

@@ -180,6 +180,7 @@ pub(super) fn check_new_table(
     let new_table = NewTable {
         project,
         name: create.table.name.text,
+        replaced: None,
         schema: Schema {
             columns,
             partition_columns,

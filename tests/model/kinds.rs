@@ -56,18 +56,25 @@ const SCRIPT: &[&str] = &[
     "update y set v = upper(v) where d = '1'",
     "delete from y where k = 3",
     "alter table x merge smallfiles",
+    "alter table x compact major",
+    "alter table x not clustered",
+    "update x set v = s.b from (select a, b from t where a = 3) s where x.k = s.a",
     "create table l like p lifecycle 3",
     "create table c as select a, count(*) as n from t group by a",
     "create view v (one, two comment 'w') comment 'view' as select a, b from t where a < 3",
     "create or replace view v as select b from t where a < 4",
     "create view w as select * from v",
-    "drop view w",
+    "alter view w rename to w2",
+    "alter view w2 set tblproperties ('comment' = 'c')",
+    "drop view w2",
     "alter table t add columns (e int comment 'e', f string)",
     "alter table t change column e e2 bigint comment 'wide'",
     "alter table t change column f f string first",
     "insert into t (a, e2) values (1000, 25)",
     "alter table t drop columns (f)",
     "alter table c replace columns (a bigint, z string)",
+    "create or replace table c (a bigint, y string)",
+    "create or replace table c as select a, b from t where a < 3",
     "alter table t set comment 'new'",
     "alter table t set lifecycle 40",
     "alter table t set tblproperties ('k' = 'v', 'timemachine.retention.days' = '3')",
@@ -126,6 +133,7 @@ const SCRIPT: &[&str] = &[
 /// The kinds of statements that change something.
 fn kind(statement: &Statement) -> Option<&'static str> {
     Some(match statement {
+        Statement::CreateTable(create) if create.or_replace => "CREATE OR REPLACE TABLE",
         Statement::CreateTable(create) if create.query.is_some() => "CREATE TABLE AS",
         Statement::CreateTable(_) => "CREATE TABLE",
         Statement::CreateTableLike(_) => "CREATE TABLE LIKE",
@@ -133,6 +141,7 @@ fn kind(statement: &Statement) -> Option<&'static str> {
         Statement::DropTable { purge: true, .. } => "DROP TABLE PURGE",
         Statement::DropTable { .. } => "DROP TABLE",
         Statement::DropView { .. } => "DROP VIEW",
+        Statement::AlterView(_) => "ALTER VIEW",
         Statement::Truncate { specs, .. } if specs.is_empty() => "TRUNCATE",
         Statement::Truncate { .. } => "TRUNCATE PARTITION",
         Statement::CloneTable(_) => "CLONE",
@@ -167,6 +176,8 @@ fn kind(statement: &Statement) -> Option<&'static str> {
             AlterAction::RenamePartition { .. } => "RENAME PARTITION",
             AlterAction::MergePartitions { .. } => "MERGE PARTITION",
             AlterAction::MergeSmallFiles(_) => "MERGE SMALLFILES",
+            AlterAction::Compact { .. } => "COMPACT",
+            AlterAction::NotClustered => "NOT CLUSTERED",
         },
         Statement::Access(access) => match access {
             Access::AddUser { .. } => "ADD USER",
@@ -188,6 +199,8 @@ fn kind(statement: &Statement) -> Option<&'static str> {
             | Access::WhoAmI => return None,
         },
         Statement::Query(_)
+        | Statement::Read(_)
+        | Statement::Analyze(_)
         | Statement::Explain(_)
         | Statement::ShowHistoryForTables
         | Statement::ShowHistory(_)
@@ -210,7 +223,7 @@ fn kind(statement: &Statement) -> Option<&'static str> {
     })
 }
 
-const KINDS: usize = 48;
+const KINDS: usize = 52;
 
 /// Shows what it is told.
 struct Told(Arc<AtomicI64>);

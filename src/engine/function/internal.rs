@@ -7,6 +7,7 @@ use super::array::{ELEMENT, MAP, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
 use super::exact::AS_EXACT;
 use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF};
+use super::ordered::{ONLY_OF, ORDERED_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast, without_negative_zero};
 use crate::error::Result;
@@ -20,6 +21,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     MULTIMAP_OF,
     COUNTS_OF,
     PERCENTILE_OF,
+    ORDERED_OF,
+    ONLY_OF,
     super::json::MEMBER,
     HISTOGRAM_OF,
     function("__itself", "__itself", "a value as it is", &[Kind::Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), |call| Ok(call.any(0).array().clone())),

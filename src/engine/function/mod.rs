@@ -16,6 +16,7 @@ mod json;
 mod math;
 mod native;
 mod operator;
+mod ordered;
 mod regexp;
 mod similarity;
 mod string;

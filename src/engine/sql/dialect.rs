@@ -134,6 +134,7 @@ impl Dialect for OdpsDialect {
                 let name = word.value.to_ascii_lowercase();
                 match (name.as_str(), next) {
                     ("cast", Token::LParen) => Some(parse_cast(parser)),
+                    ("trim", Token::LParen) => parse_trim_of_blanks(parser),
                     (
                         "date" | "datetime" | "timestamp" | "timestamp_ntz" | "binary" | "x",
                         Token::SingleQuotedString(value) | Token::DoubleQuotedString(value),
@@ -248,6 +249,9 @@ fn parse_cast(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
             Token::EOF => return parser.expected_ref("a type", &token),
             _ => {}
         }
+        if !data_type.is_empty() {
+            data_type.push(' ');
+        }
         data_type.push_str(&token.token.to_string());
     }
     let mut made = call(CAST, [value, text(&data_type)]);
@@ -255,6 +259,29 @@ fn parse_cast(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
         function.name = ObjectName::from(vec![Ident::with_span(span, CAST)]);
     }
     Ok(made)
+}
+
+/// `TRIM([LEADING | TRAILING | BOTH] FROM value)`; `None` where it says what to trim.
+fn parse_trim_of_blanks(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    let keyword = |at| match &parser.peek_nth_token_ref(at).token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let (name, width) = match (keyword(2), keyword(3)) {
+        (Keyword::FROM, _) => ("trim", 3),
+        (Keyword::BOTH, Keyword::FROM) => ("trim", 4),
+        (Keyword::LEADING, Keyword::FROM) => ("ltrim", 4),
+        (Keyword::TRAILING, Keyword::FROM) => ("rtrim", 4),
+        _ => return None,
+    };
+    for _ in 0..width {
+        parser.next_token();
+    }
+    let value = parser.parse_expr();
+    Some(value.and_then(|value| {
+        parser.expect_token(&Token::RParen)?;
+        Ok(call(name, [value]))
+    }))
 }
 
 fn is_by(parser: &Parser<'_>) -> bool {

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart,
-    Spanned, Value, WindowType,
+    OrderByExpr, Spanned, Value, WindowType,
 };
 
 use super::Rewriting;
@@ -162,23 +162,35 @@ pub(super) fn rewrite_call(
                 .at(at));
             }
             let value = call(CAST, [next(), text("string")]);
-            within_group_as_order(&mut function);
-            set_arguments(&mut function, vec![value, separator]);
-            rename(&mut function, "string_agg");
-            Expr::Function(function)
+            if function.within_group.is_empty() {
+                set_arguments(&mut function, vec![value, separator]);
+                rename(&mut function, "string_agg");
+                Expr::Function(function)
+            } else {
+                let is_distinct = is_distinct(&function);
+                only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+                let order = std::mem::take(&mut function.within_group);
+                call(
+                    "array_join",
+                    [ordered(function, value, order, is_distinct), separator],
+                )
+            }
         }
         "collect_list" | "collect_set" => {
             needs(1..=1)?;
             let value = next();
-            only_where(&mut function, Expr::IsNotNull(Box::new(value)));
-            if name == "collect_set"
-                && let FunctionArguments::List(list) = &mut function.args
-            {
-                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            let order = std::mem::take(&mut function.within_group);
+            let is_distinct = name == "collect_set" || is_distinct(&function);
+            if !order.is_empty() {
+                ordered(function, value, order, is_distinct)
+            } else {
+                if let (true, FunctionArguments::List(list)) = (is_distinct, &mut function.args) {
+                    list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+                }
+                rename(&mut function, "array_agg");
+                Expr::Function(function)
             }
-            within_group_as_order(&mut function);
-            rename(&mut function, "array_agg");
-            Expr::Function(function)
         }
         "max_by" | "arg_max" | "min_by" | "arg_min" => {
             needs(2..=2)?;
@@ -189,6 +201,14 @@ pub(super) fn rewrite_call(
                 (second, first)
             };
             only_where(&mut function, Expr::IsNotNull(Box::new(key.clone())));
+            if function.over.is_some() {
+                let order = vec![order_by(key, name.contains("min"))];
+                *place = call(
+                    "__element",
+                    [ordered(function, value, order, false), number(0)],
+                );
+                return Ok(());
+            }
             set_arguments(&mut function, vec![value]);
             if let FunctionArguments::List(list) = &mut function.args {
                 let order = order_by(key, name.contains("min"));
@@ -462,11 +482,27 @@ fn set_arguments(function: &mut Function, arguments: Vec<Expr>) {
     }
 }
 
-fn within_group_as_order(function: &mut Function) {
-    let order = std::mem::take(&mut function.within_group);
-    if !order.is_empty()
-        && let FunctionArguments::List(list) = &mut function.args
-    {
-        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+/// An array of `value` in an order, of which equal ones count once where they are to be distinct: all is gathered, then ordered.
+fn ordered(
+    mut function: Function,
+    value: Expr,
+    order: Vec<OrderByExpr>,
+    is_distinct: bool,
+) -> Expr {
+    let mut how = if is_distinct { "!" } else { "" }.to_owned();
+    let mut fields = vec![text("0"), value];
+    for (number, OrderByExpr { expr, options, .. }) in order.into_iter().enumerate() {
+        let ascending = options.asc.unwrap_or(true);
+        // NULL is lower than any value.
+        let nulls_first = options.nulls_first.unwrap_or(ascending);
+        how.push(if ascending { '+' } else { '-' });
+        how.push(if nulls_first { '<' } else { '>' });
+        fields.extend([text(&(number + 1).to_string()), expr]);
     }
+    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.duplicate_treatment = None;
+    }
+    set_arguments(&mut function, vec![call("named_struct", fields)]);
+    call("__ordered_of", [Expr::Function(function), text(&how)])
 }

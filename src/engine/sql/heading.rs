@@ -2,6 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr};
 
+use super::chosen;
+
 /// What a select list says of the headings of its columns.
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Headings(Vec<Item>);
@@ -66,6 +68,7 @@ impl Item {
     fn of(item: &SelectItem) -> Self {
         match item {
             SelectItem::ExprWithAlias { alias, .. } => Self::Alias(alias.value.clone()),
+            item if chosen::pattern(item).is_some() => Self::Columns,
             SelectItem::UnnamedExpr(_) => Self::Column,
             SelectItem::ExprWithAliases { .. }
             | SelectItem::QualifiedWildcard(..)

@@ -3,8 +3,10 @@
 
 mod branches;
 pub(super) mod build;
+mod chosen;
 mod dialect;
 mod function;
+mod grouping;
 mod heading;
 mod keywords;
 mod lambda;
@@ -22,6 +24,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 pub(super) use build::PLAIN_MARK;
+pub(super) use chosen::CHOSEN_MARK;
 pub(super) use heading::Headings;
 pub(super) use relation::{EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK};
 pub(super) use rewrite::{Rewriting, rewrite};

@@ -4,17 +4,19 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::visit_expressions;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DateTimeField, Expr, GroupByExpr, GroupByWithModifier, Ident,
-    Interval, ObjectName, ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind,
-    PivotValueSource, Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor,
-    TrimWhereField, Value, ValueWithSpan, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, DateTimeField, Expr, GroupByExpr, Ident, Interval, ObjectName,
+    ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind, PivotValueSource,
+    Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor, TrimWhereField, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::build::{
     PLAIN_MARK, arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
 };
+use super::chosen;
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
+use super::grouping::grouping;
 use super::lateral::{self, selected_table_function};
 use super::relation::{self, EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, set_operations};
 use super::rows;
@@ -131,6 +133,7 @@ impl Rewriter<'_, '_> {
             return Err(Error::not_supported("this clause of a query"));
         }
         set_operations(&mut query.body)?;
+        grouping(query)?;
         let options = self.0.options;
         if let Some(OrderBy {
             kind: OrderByKind::Expressions(orders),
@@ -210,11 +213,16 @@ impl Rewriter<'_, '_> {
         for window in &mut select.named_window {
             default_frame_of_named(window);
         }
-        group_by(&mut select.group_by, self.0.options.group_by_position);
+        if !self.0.options.group_by_position {
+            constant_keys(&mut select.group_by);
+        }
         lateral::fold_select(select)?;
         selected_table_function(select)?;
         rows::conditions(select)?;
         let relations = relation::names(&select.from);
+        if chosen::has_patterns(select) {
+            return chosen::choose(select, |items| name_outputs(items, &relations));
+        }
         name_outputs(&mut select.projection, &relations);
         Ok(())
     }
@@ -519,29 +527,12 @@ fn is_number(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::Number(..)))
 }
 
-/// `WITH ROLLUP`, `WITH CUBE` and `GROUPING SETS` behind the keys, as the planner writes them; numbers are
-/// constants unless they are positions.
-fn group_by(group_by: &mut GroupByExpr, by_position: bool) {
-    let GroupByExpr::Expressions(keys, modifiers) = group_by else {
-        return;
-    };
-    if !by_position {
+/// Numbers among the keys are constants unless they are positions.
+fn constant_keys(group_by: &mut GroupByExpr) {
+    if let GroupByExpr::Expressions(keys, _) = group_by {
         for key in keys.iter_mut().filter(|key| is_number(key)) {
             *key = call(CAST, [key.clone(), text("bigint")]);
         }
-    }
-    for modifier in modifiers.drain(..) {
-        let each = std::mem::take(keys);
-        *keys = match modifier {
-            GroupByWithModifier::Rollup => vec![Expr::Rollup(
-                each.into_iter().map(|key| vec![key]).collect(),
-            )],
-            GroupByWithModifier::Cube => {
-                vec![Expr::Cube(each.into_iter().map(|key| vec![key]).collect())]
-            }
-            GroupByWithModifier::GroupingSets(sets) => vec![sets],
-            GroupByWithModifier::Totals => each,
-        };
     }
 }
 

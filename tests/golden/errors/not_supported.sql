@@ -12,8 +12,6 @@ create schema s;
 
 
 create table tx (a string, b string) tblproperties ('transactional'='true');
-update tx set (a, b) = (select 'x', 'y');
-update tx set a = '1' from t where tx.a = t.a;
 clone table tx to ty;
 load overwrite table t from location 'oss://bucket/x' stored as parquet;
 unload from t into location '/tmp/x' stored as parquet;

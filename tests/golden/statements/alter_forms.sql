@@ -1,0 +1,25 @@
+-- Partitions by several conditions, clustering, compaction.
+create table sale (id bigint) partitioned by (sale_date string, region string);
+alter table sale add partition (sale_date = '201910', region = 'beijing') partition (sale_date = '201910', region = 'hangzhou') partition (sale_date = '201911', region = 'beijing') partition (sale_date = '201912', region = 'beijing');
+alter table sale drop if exists partition (sale_date < '201911', region = 'beijing');
+show partitions sale;
+alter table sale drop partition (sale_date >= '201911', region in ('beijing')), partition (region = 'nowhere', sale_date > '1');
+show partitions sale;
+alter table sale drop if exists partition (sale_date > '201911', region like 'b%'), partition (sale_date = '1', region <> 'x');
+show partitions sale;
+alter table sale drop partition (sale_date <> region, region = 'hangzhou');
+create table k (a bigint, b string) clustered by (a) into 4 buckets;
+insert into k values (1, 'x');
+alter table k not clustered;
+insert into k values (1, 'x');
+select * from k order by a limit 10;
+show create table k;
+create table d (a bigint) partitioned by (ds string) tblproperties ('transactional' = 'true');
+insert into d partition (ds = '1') values (1);
+insert into d partition (ds = '1') values (2);
+alter table d partition (ds = '1') compact major;
+alter table d compact 'minor';
+select * from d order by a limit 10;
+alter table d partition (ds = '2') compact major;
+alter table sale compact major;
+alter table d compact other;

@@ -1,0 +1,23 @@
+-- ALTER VIEW.
+create table t (a bigint, b string);
+insert into t values (1, 'x');
+create view v (a comment 'one', b) comment 'view' as select a, b from t;
+alter view v rename to w;
+select * from w;
+select * from v;
+show views;
+alter view w changeowner to 'ALIYUN$other';
+alter view w set tblproperties ('comment' = 'another');
+alter view w change column b comment 'two';
+alter view w change a comment 'uno';
+desc w;
+alter view w as select a + 1 as n from t;
+select * from w;
+alter view w rename to t;
+alter view w rename to p.x;
+alter view t rename to x;
+alter view nowhere rename to x;
+alter view w set tblproperties ('k' = 'v');
+alter view w change column nope comment 'two';
+alter view w as select nope from t;
+select * from w;

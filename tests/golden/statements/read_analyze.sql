@@ -1,0 +1,23 @@
+-- READ, the first rows of a table; ANALYZE, which has nothing to do here.
+create table t (a bigint, b string);
+insert into t values (1, 'x'), (2, 'y');
+create table p (a bigint, b string) partitioned by (ds string, hh bigint);
+insert into p partition (ds = '1', hh = 2) values (3, 'z');
+insert into p partition (ds = '2', hh = 2) values (4, 'w');
+read t 1;
+read t (b) 1;
+read p partition (ds = '1', hh = 2);
+read p (a, ds) partition (ds = '2') 10;
+read t (nope);
+read t partition (ds = '1');
+read p partition (nope = '1');
+read nowhere;
+read t 1 2;
+analyze table t compute statistics;
+analyze table t compute statistics for columns;
+analyze table t compute statistics for columns (a, b);
+analyze table p partition (ds = '1', hh = 2) compute statistics;
+analyze table p partition (ds) compute statistics noscan;
+analyze table t compute statistics for columns (nope);
+analyze table nowhere compute statistics;
+analyze table t;
