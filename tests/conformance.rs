@@ -1,0 +1,141 @@
+//! MaxCompute's manual, statement by statement: every `tests/fixtures/conformance/<page>.txt` holds what one page of
+//! the manual says its statements give.
+//!
+//! A line is `statement => result`: columns are joined by `, `, rows by ` | `, NULL is `NULL`, no row is `(no rows)`.
+//! `error X` is a failure whose message has X in it. A line without `=>` is a setup. A line under
+//! `# fails: what the program gives` is known to differ, and has to; `#` begins any other comment.
+//! Each file starts with a session and a warehouse of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use odpsh::clock::ControlledClock;
+use odpsh::engine::text::text;
+use odpsh::exec::Outcome;
+use odpsh::interrupt::Interrupt;
+use odpsh::session::{Session, Start};
+use odpsh::store::{Seam, Warehouse, memory};
+
+/// Set first in every file: the manual's examples show results of several rows in their order without a LIMIT.
+const SETUP: &str = "set odps.sql.validate.orderby.limit=false";
+
+#[test]
+fn the_manual() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance");
+    let mut pages: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("tests/fixtures/conformance")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
+    pages.sort();
+    let (mut lines, mut marked) = (0, 0);
+    let mut differences = Vec::new();
+    for page in &pages {
+        let checked = check(page, &mut differences);
+        let name = page.file_stem().expect("a name").to_string_lossy();
+        println!(
+            "{name}: {} lines, {} known to fail",
+            checked.lines, checked.marked
+        );
+        lines += checked.lines;
+        marked += checked.marked;
+    }
+    println!("{lines} lines, {marked} known to fail");
+    assert!(
+        differences.is_empty(),
+        "{} of {lines} lines differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
+
+#[derive(Default)]
+struct Checked {
+    lines: usize,
+    marked: usize,
+}
+
+fn check(page: &Path, differences: &mut Vec<String>) -> Checked {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut session = open(home.path());
+    run(&mut session, SETUP).expect("a setting");
+    let source = std::fs::read_to_string(page).expect("a page");
+    let name = page.file_name().expect("a name").to_string_lossy();
+    let mut checked = Checked::default();
+    let mut fails = false;
+    for (number, line) in source.lines().enumerate() {
+        let place = format!("{name}:{}", number + 1);
+        let line = line.trim();
+        if let Some(comment) = line.strip_prefix('#') {
+            fails = comment.trim_start().starts_with("fails:");
+            continue;
+        }
+        if line.is_empty() {
+            continue;
+        }
+        let Some((statement, expected)) = line.rsplit_once(" => ") else {
+            if let Err(error) = run(&mut session, line) {
+                differences.push(format!("{place}: {line}\n  setup failed: {error}"));
+            }
+            continue;
+        };
+        let (statement, expected) = (statement.trim(), expected.trim());
+        let got = run(&mut session, statement).unwrap_or_else(|error| format!("error {error}"));
+        checked.lines += 1;
+        checked.marked += usize::from(fails);
+        let agrees = match expected.strip_prefix("error ") {
+            Some(message) => got.starts_with("error ") && got.contains(message),
+            None => got.trim() == expected,
+        };
+        match (agrees, std::mem::take(&mut fails)) {
+            (false, false) => differences.push(format!(
+                "{place}: {statement}\n  expected {expected}\n  got      {got}"
+            )),
+            (true, true) => {
+                differences.push(format!("{place}: {statement}\n  passes: remove the mark"));
+            }
+            _ => {}
+        }
+    }
+    checked
+}
+
+fn open(dir: &Path) -> Session {
+    let mut seam = Seam::real();
+    seam.index = Arc::new(memory::open);
+    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
+    let clock = ControlledClock::parse("2020-11-17 16:31:44", Tz::Asia__Shanghai).expect("a time");
+    Session::new(Start {
+        warehouse: Arc::new(warehouse),
+        clock: Box::new(clock),
+        user: "ALIYUN$owner".into(),
+        project: "default".into(),
+        zone: Tz::Asia__Shanghai,
+        interrupt: Interrupt::never(),
+        memory_bytes: 1 << 30,
+    })
+}
+
+/// The rows of a statement in one line, or its failure.
+fn run(session: &mut Session, sql: &str) -> Result<String, String> {
+    let outcome = session
+        .run(sql.trim_end_matches(';'))
+        .outcome
+        .map_err(|error| error.to_string())?;
+    let Outcome::Rows(set) = outcome else {
+        return Ok("OK".to_owned());
+    };
+    let mut rows = Vec::new();
+    for batch in &set.batches {
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter();
+            let shown = values.map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned()));
+            rows.push(shown.collect::<Vec<_>>().join(", "));
+        }
+    }
+    if rows.is_empty() {
+        return Ok("(no rows)".to_owned());
+    }
+    Ok(rows.join(" | "))
+}
