@@ -123,11 +123,11 @@ fn run(session: &mut Session, sql: &str) -> Result<String, String> {
         .run(sql.trim_end_matches(';'))
         .outcome
         .map_err(|error| error.to_string())?;
-    let Outcome::Rows(set) = outcome else {
+    let Outcome::Rows(mut set) = outcome else {
         return Ok("OK".to_owned());
     };
     let mut rows = Vec::new();
-    for batch in &set.batches {
+    for batch in &set.collect().map_err(|error| error.to_string())? {
         for row in 0..batch.num_rows() {
             let values = batch.columns().iter();
             let shown = values.map(|array| text(array, row).unwrap_or_else(|| "NULL".to_owned()));
