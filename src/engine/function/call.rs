@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
+use super::unfit::Unfit;
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, as_list, cast, local_times};
 use crate::engine::failure::external;
@@ -458,11 +459,14 @@ impl Call {
         })
     }
 
-    /// A date or time, as the session's local time. A text has to be a DATETIME or a DATE.
+    /// A date or time, as the session's local time. A text has to be a DATETIME or a DATE;
+    /// what others come to, `Unfit` says.
     pub(super) fn local(&self, position: usize) -> Result<Column<Vec<Option<NaiveDateTime>>>> {
         let (array, is_constant) = &self.columns[position];
         let array = if array.data_type().is_string() || array.data_type().is_null() {
-            cast(array, &DataType::Datetime, self.casting)?
+            let mut casting = self.casting;
+            casting.is_strict &= Unfit::of(self.name) == Unfit::Error;
+            cast(array, &DataType::Datetime, casting)?
         } else {
             Arc::clone(array)
         };
@@ -506,9 +510,9 @@ impl Call {
         Ok(Arc::new(BooleanArray::from(values)))
     }
 
-    /// What a value that the function cannot take comes to: an error in strict mode, else NULL.
+    /// What a value that the function cannot take comes to.
     pub(super) fn unfit<T>(&self, detail: impl Into<String>) -> Result<Option<T>> {
-        if self.casting.is_strict {
+        if self.casting.is_strict && Unfit::of(self.name) == Unfit::Error {
             Err(Error::argument_value(format!(
                 "function {}: {}",
                 self.name,

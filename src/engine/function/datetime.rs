@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("dayofyear", "dayofyear(datetime d)", "Returns the day of the year.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.ordinal()))),
     function("from_unixtime", "from_unixtime(bigint seconds[, string pattern])", "Returns the time so many seconds after 1970, as DATETIME, or as text by a pattern.", &[Int, Text], 1, Gives::Of(unixtime_type), from_unixtime),
     function("from_utc_timestamp", "from_utc_timestamp(any t, string zone)", "Returns what a clock in the zone shows when one in UTC shows t.", &[Any, Text], 0, Gives::Of(timestamp_type), |call| shift(call, true)),
-    function("hour", "hour(datetime d)", "Returns the hour.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.hour()))),
+    function("hour", "hour(datetime d)", "Returns the hour.", &[Moment], 0, Gives::Int, |call| clock_part(call, |d| i64::from(d.hour()))),
     function("isdate", "isdate(string d, string format)", "Returns whether a text is a time in the format.", &[Text, Text], 0, Gives::Boolean, isdate),
     function("last_day", "last_day(datetime d)", "Returns the last day of the month, as yyyy-mm-dd.", &[Moment], 0, Gives::Text, |call| {
         let d = call.local(0)?;
@@ -44,12 +44,12 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         let d = call.local(0)?;
         moments(call, |row| Ok(d.get(row).map(|d| midnight(month_end(d.date())))))
     }),
-    function("minute", "minute(datetime d)", "Returns the minute.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.minute()))),
+    function("minute", "minute(datetime d)", "Returns the minute.", &[Moment], 0, Gives::Int, |call| clock_part(call, |d| i64::from(d.minute()))),
     function("month", "month(datetime d)", "Returns the month.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.month()))),
     function("months_between", "months_between(datetime d1, datetime d2)", "Returns how many months lie between two times.", &[Moment, Moment], 0, Gives::Double, months_between),
     function("next_day", "next_day(datetime d, string weekday)", "Returns the first such weekday after a date, as yyyy-mm-dd.", &[Moment, Text], 0, Gives::Text, next_day),
     function("quarter", "quarter(datetime d)", "Returns the quarter of the year.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.month0() / 3 + 1))),
-    function("second", "second(datetime d)", "Returns the second.", &[Moment], 0, Gives::Int, |call| part(call, |d| i64::from(d.second()))),
+    function("second", "second(datetime d)", "Returns the second.", &[Moment], 0, Gives::Int, |call| clock_part(call, |d| i64::from(d.second()))),
     function("timestamp", "timestamp(string|datetime d)", "Returns a time as a TIMESTAMP.", &[Moment], 0, Gives::Of(timestamp_type), timestamp),
     function("to_date", "to_date(string d[, string format])", "Reads a text as DATETIME by a format; without one as DATE.", &[Moment, Text], 1, Gives::Of(to_date_type), to_date),
     function("to_millis", "to_millis(datetime d)", "Returns the milliseconds since 1970.", &[Moment], 0, Gives::Int, |call| since_epoch(call, 1)),
@@ -250,6 +250,36 @@ fn part(call: &Call, of: fn(NaiveDateTime) -> i64) -> Result<ArrayRef> {
     call.values::<Int64Type>(|row| Ok(d.get(row).map(of)))
 }
 
+/// A part of the clock: a text may also be a time alone, of which minutes and seconds carry. Manual page: "HOUR".
+fn clock_part(call: &Call, of: fn(NaiveDateTime) -> i64) -> Result<ArrayRef> {
+    let d = call.local(0)?;
+    if !call.type_of(0).is_string() {
+        return call.values::<Int64Type>(|row| Ok(d.get(row).map(of)));
+    }
+    let text = call.text(0)?;
+    call.values::<Int64Type>(|row| {
+        let alone = || clock_alone(text.get(row)?);
+        Ok(d.get(row).or_else(alone).map(of))
+    })
+}
+
+/// `12:00:00`; `25:59:60` is 26 hours, which is 2 o'clock.
+fn clock_alone(text: &str) -> Option<NaiveDateTime> {
+    let two = |digits: &str| match digits.as_bytes() {
+        [a, b] if a.is_ascii_digit() && b.is_ascii_digit() => digits.parse::<i64>().ok(),
+        _ => None,
+    };
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let seconds = two(hours)? * 3600 + two(minutes)? * 60 + two(seconds)?;
+    match parts.next() {
+        Some(_) => None,
+        None => {
+            NaiveDateTime::default().checked_add_signed(TimeDelta::try_seconds(seconds % 86_400)?)
+        }
+    }
+}
+
 fn since_epoch(call: &Call, millis_per_unit: i64) -> Result<ArrayRef> {
     let d = call.local(0)?;
     call.values::<Int64Type>(|row| {
@@ -410,6 +440,22 @@ fn from_unixtime(call: &Call) -> Result<ArrayRef> {
     })
 }
 
+/// Zones that Java knows by three letters, such as the PST of the manual page "FROM_UTC_TIMESTAMP".
+const ZONES: [(&str, &str); 12] = [
+    ("ACT", "Australia/Darwin"),
+    ("AET", "Australia/Sydney"),
+    ("AST", "America/Anchorage"),
+    ("BST", "Asia/Dhaka"),
+    ("CST", "America/Chicago"),
+    ("CTT", "Asia/Shanghai"),
+    ("ECT", "Europe/Paris"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("NST", "Pacific/Auckland"),
+    ("PST", "America/Los_Angeles"),
+    ("VST", "Asia/Ho_Chi_Minh"),
+];
+
 fn shift(call: &Call, from_utc: bool) -> Result<ArrayRef> {
     let zones = call.text(1)?;
     let d = if matches!(call.type_of(0), ArrowType::Int64 | ArrowType::Int32) {
@@ -432,7 +478,8 @@ fn shift(call: &Call, from_utc: bool) -> Result<ArrayRef> {
             (None, None) => return Ok(None),
         };
         let name = known!(zones.get(row));
-        let Ok(zone) = name.parse::<Tz>() else {
+        let zone = ZONES.iter().find(|(short, _)| *short == name);
+        let Ok(zone) = zone.map_or(name, |(_, long)| long).parse::<Tz>() else {
             return call.unfit(format!("there is no time zone '{name}'"));
         };
         Ok(if from_utc {
@@ -490,7 +537,7 @@ fn to_date(call: &Call) -> Result<ArrayRef> {
         let d = call.local(0)?;
         return moments(call, |row| Ok(d.get(row)));
     }
-    if !call.type_of(0).is_string() {
+    if !call.type_of(0).is_string() && !call.type_of(0).is_null() {
         return Err(Error::argument_type(
             "function to_date with a format needs a STRING",
         ));

@@ -21,6 +21,7 @@ mod regexp;
 mod similarity;
 mod string;
 mod table;
+mod unfit;
 
 use std::sync::Arc;
 
