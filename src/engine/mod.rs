@@ -84,6 +84,7 @@ pub struct Engine {
 struct StateKey {
     casting: Casting,
     memory_bytes: usize,
+    is_optimized: bool,
 }
 
 /// What a name in FROM stands for.
@@ -313,6 +314,7 @@ impl Engine {
         let key = StateKey {
             casting: options.casting(),
             memory_bytes: options.memory_bytes,
+            is_optimized: options.is_optimized,
         };
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, state)) = &*held
@@ -364,13 +366,17 @@ fn new_state(key: StateKey) -> Result<SessionState> {
     let mut planners: Vec<Arc<dyn datafusion::logical_expr::planner::ExprPlanner>> =
         vec![Arc::new(operators)];
     planners.extend(SessionStateDefaults::default_expr_planners());
+    let rules = match key.is_optimized {
+        true => rules::optimizer_rules(),
+        false => rules::indispensable_rules(),
+    };
     let builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_file_formats(SessionStateDefaults::default_file_formats())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .with_expr_planners(planners)
-        .with_optimizer_rules(rules::optimizer_rules())
+        .with_optimizer_rules(rules)
         .with_relation_planners(vec![Arc::new(relations::RelationsPlanner)]);
     Ok(function::register(builder, key.casting).build())
 }

@@ -30,6 +30,8 @@ pub struct Options {
     pub recursions_max: usize,
     /// `odpsh.query.memory`, in bytes: what a query may hold before it goes to disk.
     pub memory_bytes: usize,
+    /// `odpsh.query.optimizer`: `false` plans a query as it is written, without the rules that make it fast.
+    pub is_optimized: bool,
 }
 
 impl Options {

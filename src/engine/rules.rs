@@ -25,6 +25,21 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     Optimizer::new().rules.into_iter().map(guarded).collect()
 }
 
+/// The rules without which a plan cannot be run: those that turn subqueries into joins, and what these need.
+pub(super) fn indispensable_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    const INDISPENSABLE: &[&str] = &[
+        "rewrite_set_comparison",
+        "replace_distinct_aggregate",
+        "decorrelate_predicate_subquery",
+        "scalar_subquery_to_join",
+        "decorrelate_lateral_join",
+        "extract_equijoin_predicate",
+    ];
+    let mut rules = optimizer_rules();
+    rules.retain(|rule| INDISPENSABLE.contains(&rule.name()));
+    rules
+}
+
 fn is_null_safe_join(plan: &LogicalPlan) -> bool {
     matches!(plan, LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull)
 }

@@ -23,6 +23,8 @@ const RECURSIONS_MAX: usize = 10;
 
 /// What a query may hold in memory before it goes to disk: `512m`, `4g`.
 pub const MEMORY_KEY: &str = "odpsh.query.memory";
+/// `false` leaves out the rules that make a query fast: both ways have to give the same rows.
+pub const OPTIMIZER_KEY: &str = "odpsh.query.optimizer";
 /// `true`: UPDATE, DELETE and MERGE change tables that are not transactional too.
 pub const UPDATE_ANY_KEY: &str = "odpsh.update.any.table";
 /// `false`: only delta tables have time travel, as in the original.
@@ -223,6 +225,7 @@ impl<'a> Context<'a> {
             memory_bytes: value(MEMORY_KEY)
                 .and_then(|text| parse_size(text))
                 .unwrap_or(self.memory_bytes),
+            is_optimized: flag(OPTIMIZER_KEY, true),
         })
     }
 

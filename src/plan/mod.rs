@@ -5,7 +5,9 @@
 mod context;
 mod resolve;
 
-pub use context::{Context, MEMORY_KEY, TRAVEL_ANY_KEY, Turns, UPDATE_ANY_KEY, parse_size};
+pub use context::{
+    Context, MEMORY_KEY, OPTIMIZER_KEY, TRAVEL_ANY_KEY, Turns, UPDATE_ANY_KEY, parse_size,
+};
 pub use resolve::{Target, full_values, matches_values, partial_values, spec_text, wrong_count};
 
 use resolve::{

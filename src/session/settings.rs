@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use crate::clock::{Clock, parse_span};
 use crate::error::{Error, Result};
 use crate::exec::{Layout, Listing, Outcome};
-use crate::plan::{MEMORY_KEY, TRAVEL_ANY_KEY, UPDATE_ANY_KEY, parse_size};
+use crate::plan::{MEMORY_KEY, OPTIMIZER_KEY, TRAVEL_ANY_KEY, UPDATE_ANY_KEY, parse_size};
 
 const TIMEZONE: &str = "odps.sql.timezone";
 /// Moves the controlled clock on.
@@ -89,15 +89,17 @@ impl Settings {
                 )));
             }
             MEMORY_KEY => {}
-            UPDATE_ANY_KEY | TRAVEL_ANY_KEY if !["true", "false"].contains(&value) => {
+            OPTIMIZER_KEY | UPDATE_ANY_KEY | TRAVEL_ANY_KEY
+                if !["true", "false"].contains(&value) =>
+            {
                 return Err(Error::invalid_parameter(format!(
                     "{key} must be true or false"
                 )));
             }
-            UPDATE_ANY_KEY | TRAVEL_ANY_KEY => {}
+            OPTIMIZER_KEY | UPDATE_ANY_KEY | TRAVEL_ANY_KEY => {}
             key if key.starts_with("odpsh.") => {
                 let known = format!(
-                    "known are {CLOCK_ADVANCE}, {COMMIT_GROUPING}, {MEMORY_KEY}, {TRAVEL_ANY_KEY} and {UPDATE_ANY_KEY}"
+                    "known are {CLOCK_ADVANCE}, {COMMIT_GROUPING}, {MEMORY_KEY}, {OPTIMIZER_KEY}, {TRAVEL_ANY_KEY} and {UPDATE_ANY_KEY}"
                 );
                 return Err(
                     Error::invalid_parameter(format!("there is no setting {key}")).hint(known),

@@ -146,6 +146,26 @@ fn differs(tables: &[Table], query: &Query, kinds: &[Kind], in_memory: bool) -> 
     }
 }
 
+/// The same query without the optimizer's rules. `None` where it agrees, or is refused.
+fn without_rules(
+    session: &mut Session,
+    query: &Query,
+    kinds: &[Kind],
+    expected: &Shown,
+) -> Option<String> {
+    run(session, "set odpsh.query.optimizer=false", &[]);
+    let seen = run(session, &query::query(query), kinds);
+    run(session, "set odpsh.query.optimizer=true", &[]);
+    match seen {
+        Seen::Rows(seen) if seen == *expected => None,
+        Seen::Refused(_) => None,
+        Seen::Rows(seen) => Some(format!(
+            "without rules expected {expected:?}\n     got {seen:?}"
+        )),
+        Seen::Failed(error) => Some(format!("without rules: {error}")),
+    }
+}
+
 /// The same rows by other ways: the filter split in three, and the predicate as a column. `None` where they agree, or where a
 /// query has no such ways.
 fn other_ways(session: &mut Session, query: &Query, kinds: &[Kind]) -> Option<String> {
@@ -242,10 +262,13 @@ fn queries_agree_with_the_evaluator() {
             let expected = shown(expected, &kinds);
             match run(&mut session, &query::query(&query), &kinds) {
                 Seen::Rows(seen) if seen == expected => {
-                    // Six more queries.
-                    if compared % 4 == 0
-                        && let Some(what) = other_ways(&mut session, &query, &kinds)
-                    {
+                    let differs = match compared % 4 {
+                        // Six more queries.
+                        0 => other_ways(&mut session, &query, &kinds),
+                        2 => without_rules(&mut session, &query, &kinds, &expected),
+                        _ => None,
+                    };
+                    if let Some(what) = differs {
                         let script = script(&tables, &query);
                         eprintln!("-- seed {seed}, after {compared} queries\n{script}{what}\n");
                         failures.push(what);
