@@ -17,6 +17,7 @@ mod math;
 mod native;
 mod operator;
 mod ordered;
+mod pattern;
 mod regexp;
 mod similarity;
 mod string;

@@ -1,12 +1,12 @@
 //! Regular expressions. Manual page: "String functions", REGEXP_*.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use datafusion::arrow::array::{ArrayRef, ListBuilder, StringViewBuilder};
 use datafusion::arrow::datatypes::Int64Type;
-use regex::Regex;
 
 use super::call::{Call, Definition, Gives, Kind, function, known};
+use super::pattern::{Pattern, Patterns, Replacement};
 use crate::error::{Error, Result};
 
 use Kind::{Boolean, Int, Text};
@@ -22,37 +22,6 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("rlike", "rlike(string str, string pattern)", "Returns whether a pattern matches somewhere, as str RLIKE pattern does.", &[Text, Text], 0, Gives::Boolean, rlike),
     function("split", "split(string str, string pattern[, boolean trimTailEmpty])", "Splits a text where a pattern matches; empty pieces at the end are left out unless the third argument is false.", &[Text, Text, Boolean], 1, Gives::Texts, split),
 ];
-
-/// Patterns compiled once per batch.
-#[derive(Default)]
-struct Patterns(HashMap<String, Regex>);
-
-/// Distinct patterns kept per batch.
-const PATTERNS_MAX: usize = 1000;
-
-impl Patterns {
-    fn get(&mut self, pattern: &str) -> Result<&Regex> {
-        if !self.0.contains_key(pattern) {
-            if pattern.is_empty() {
-                return Err(Error::regular_expression("the pattern is empty"));
-            }
-            let made = Regex::new(pattern).map_err(|error| {
-                let text = error.to_string();
-                let reason = text
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: ");
-                Error::regular_expression(format!("{pattern}: {reason}"))
-            })?;
-            if self.0.len() >= PATTERNS_MAX {
-                self.0.clear();
-            }
-            self.0.insert(pattern.to_owned(), made);
-        }
-        Ok(&self.0[pattern])
-    }
-}
 
 /// The text from character `start`, counted from 1, and the byte it begins at.
 fn from_start(text: &str, start: i64) -> Option<usize> {
@@ -70,18 +39,23 @@ fn regexp_count(call: &Call) -> Result<ArrayRef> {
     call.values::<Int64Type>(|row| {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
         match from_start(text, known!(start.get(row))) {
-            Some(begin) => Ok(Some(
-                patterns.get(pattern)?.find_iter(&text[begin..]).count() as i64,
-            )),
+            Some(begin) => {
+                let mut count = 0;
+                for found in patterns.get(pattern)?.find_iter(&text[begin..]) {
+                    found?;
+                    count += 1;
+                }
+                Ok(Some(count))
+            }
             None => call.unfit("the start is at least 1"),
         }
     })
 }
 
-fn group_of(pattern: &Regex, group: i64) -> Result<usize> {
+fn group_of(pattern: &Pattern, group: i64) -> Result<usize> {
     match usize::try_from(group)
         .ok()
-        .filter(|group| *group < pattern.captures_len())
+        .filter(|group| *group < pattern.group_count())
     {
         Some(group) => Ok(group),
         None => Err(Error::argument_value(format!(
@@ -97,17 +71,16 @@ fn regexp_extract(call: &Call) -> Result<ArrayRef> {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
         let pattern = patterns.get(pattern)?;
         let group = group_of(pattern, known!(group.get(row)))?;
-        let found = pattern
-            .captures(text)
-            .and_then(|captures| captures.get(group));
-        Ok(Some(found.map_or("", |found| found.as_str())))
+        let first = pattern.groups_iter(text).next().transpose()?;
+        let found = first.and_then(|groups| groups.text(group));
+        Ok(Some(found.unwrap_or_default().to_owned()))
     })
 }
 
 /// A list of texts for each row.
-pub(super) fn lists<'a>(
+pub(super) fn lists<S: AsRef<str>>(
     call: &Call,
-    mut of: impl FnMut(usize) -> Result<Option<Vec<&'a str>>>,
+    mut of: impl FnMut(usize) -> Result<Option<Vec<S>>>,
 ) -> Result<ArrayRef> {
     let mut builder = ListBuilder::new(StringViewBuilder::new());
     for row in 0..call.rows {
@@ -131,17 +104,15 @@ fn regexp_extract_all(call: &Call) -> Result<ArrayRef> {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
         let pattern = patterns.get(pattern)?;
         let wanted = known!(group.get(row));
-        let wanted = if pattern.captures_len() == 1 && call.count() == 2 {
+        let wanted = if pattern.group_count() == 1 && call.count() == 2 {
             0
         } else {
             wanted
         };
         let group = group_of(pattern, wanted)?;
-        let all = pattern.captures_iter(text);
-        Ok(Some(
-            all.map(|captures| captures.get(group).map_or("", |found| found.as_str()))
-                .collect(),
-        ))
+        let all = pattern.groups_iter(text);
+        let found = all.map(|groups| Ok(groups?.text(group).unwrap_or_default().to_owned()));
+        found.collect::<Result<Vec<String>>>().map(Some)
     })
 }
 
@@ -157,71 +128,65 @@ fn regexp_instr(call: &Call) -> Result<ArrayRef> {
         let Some(begin) = begin else {
             return call.unfit("start and nth are at least 1, option is 0 or 1");
         };
-        let found = patterns
-            .get(pattern)?
-            .find_iter(&text[begin..])
-            .nth(nth as usize - 1);
+        let found = nth_match(patterns.get(pattern)?, &text[begin..], nth)?;
         Ok(Some(found.map_or(0, |found| {
-            let at = begin
-                + if option == 0 {
-                    found.start()
-                } else {
-                    found.end()
-                };
+            let at = begin + if option == 0 { found.start } else { found.end };
             text[..at].chars().count() as i64 + 1
         })))
     })
 }
 
-/// `\1` as the replacement language of the library has it.
-fn replacement(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 4);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '$' => out.push_str("$$"),
-            '\\' => match chars.next() {
-                Some(digit) if digit.is_ascii_digit() => {
-                    out.push_str("${");
-                    out.push(digit);
-                    out.push('}');
-                }
-                Some(other) => out.push(other),
-                None => out.push('\\'),
-            },
-            c => out.push(c),
+/// Where the nth match is, counted from 1.
+fn nth_match(pattern: &Pattern, text: &str, nth: i64) -> Result<Option<Range<usize>>> {
+    for (count, found) in (1..).zip(pattern.find_iter(text)) {
+        let found = found?;
+        if count == nth {
+            return Ok(Some(found));
         }
     }
-    out
+    Ok(None)
 }
 
 fn regexp_replace(call: &Call) -> Result<ArrayRef> {
     let (text, pattern, by) = (call.text(0)?, call.text(1)?, call.text(2)?);
     let occurrence = call.int_or(3, 0)?;
-    let constant = by.constant().map(replacement);
+    let constant = by.constant().map(Replacement::new);
     let mut patterns = Patterns::default();
     call.texts(|row| {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
-        let Ok(occurrence) = usize::try_from(known!(occurrence.get(row))) else {
+        let occurrence = known!(occurrence.get(row));
+        if occurrence < 0 {
             return call.unfit("the occurrence is at least 0");
-        };
+        }
         let pattern = patterns.get(pattern)?;
         // Where nothing is replaced, it does not matter by what.
         let Some(by) = by.get(row) else {
-            let is_found = pattern.find_iter(text).nth(occurrence.saturating_sub(1));
-            return Ok(is_found.is_none().then(|| text.to_owned()));
+            let found = nth_match(pattern, text, occurrence.max(1))?;
+            return Ok(found.is_none().then(|| text.to_owned()));
         };
-        let by = constant.clone().unwrap_or_else(|| replacement(by));
-        if occurrence == 0 {
-            return Ok(Some(pattern.replace_all(text, by.as_str()).into_owned()));
+        let own;
+        let by = match &constant {
+            Some(constant) => constant,
+            None => {
+                own = Replacement::new(by);
+                &own
+            }
+        };
+        let mut out = String::with_capacity(text.len());
+        let mut begin = 0;
+        for (count, groups) in (1..).zip(pattern.groups_iter(text)) {
+            let groups = groups?;
+            if occurrence == 0 || occurrence == count {
+                let found = groups.range();
+                out.push_str(&text[begin..found.start]);
+                by.write(&groups, &mut out);
+                begin = found.end;
+            }
+            if occurrence == count {
+                break;
+            }
         }
-        let Some(captures) = pattern.captures_iter(text).nth(occurrence - 1) else {
-            return Ok(Some(text.to_owned()));
-        };
-        let found = captures.get(0).expect("group 0 is the match");
-        let mut out = text[..found.start()].to_owned();
-        captures.expand(&by, &mut out);
-        out.push_str(&text[found.end()..]);
+        out.push_str(&text[begin..]);
         Ok(Some(out))
     })
 }
@@ -236,11 +201,9 @@ fn regexp_substr(call: &Call) -> Result<ArrayRef> {
         let Some(begin) = from_start(text, known!(start.get(row))).filter(|_| nth >= 1) else {
             return call.unfit("start and nth are at least 1");
         };
-        let found = patterns
-            .get(pattern)?
-            .find_iter(&text[begin..])
-            .nth(nth as usize - 1);
-        Ok(found.map(|found| found.as_str()))
+        let text = &text[begin..];
+        let found = nth_match(patterns.get(pattern)?, text, nth)?;
+        Ok(found.map(|found| &text[found]))
     })
 }
 
@@ -249,7 +212,7 @@ fn rlike(call: &Call) -> Result<ArrayRef> {
     let mut patterns = Patterns::default();
     call.booleans(|row| {
         let (text, pattern) = (known!(text.get(row)), known!(pattern.get(row)));
-        Ok(Some(patterns.get(pattern)?.is_match(text)))
+        patterns.get(pattern)?.is_match(text).map(Some)
     })
 }
 
@@ -277,7 +240,7 @@ fn split(call: &Call) -> Result<ArrayRef> {
         // A plain separator needs no expression.
         let mut pieces: Vec<&str> = match pattern.contains(|c: char| "\\.[]{}()*+?|^$".contains(c))
         {
-            true => patterns.get(pattern)?.split(text).collect(),
+            true => patterns.get(pattern)?.split(text)?,
             false => text.split(pattern).collect(),
         };
         if trims && !text.is_empty() {
