@@ -255,7 +255,7 @@ fn a_statement_that_fails_while_it_writes_leaves_no_row_and_no_file() {
     let before = home.sql("show history for table t;");
     // 300,000 good rows, then one that cannot be converted.
     let run = home.run(
-        &["-e", "insert into t select case when value < 300000 then cast(value as string) else 'x' end from generate_series(1, 300000);"],
+        &["-e", "insert into t select case when value < 300000 then cast(value as string) else 'x' end from odpsh_generate_series(1, 300000);"],
         b"",
     );
     assert_eq!(run.status, 1);
@@ -286,7 +286,7 @@ fn an_unknown_format_is_refused_even_for_a_query_without_a_table() {
 fn a_damaged_data_file_is_an_error_that_names_table_and_version() {
     let home = Home::new();
     home.sql(
-        "create table t (a bigint); insert into t select value from generate_series(1, 100000);",
+        "create table t (a bigint); insert into t select value from odpsh_generate_series(1, 100000);",
     );
     let file = std::fs::read_dir(home.warehouse().join("data"))
         .expect("data/")
@@ -452,7 +452,7 @@ fn what_was_acknowledged_survives_kill_9() {
 #[test]
 fn a_closed_pipe_ends_the_program_quietly() {
     let home = Home::new();
-    let mut child = home.start(&["-e", "select value from generate_series(1, 2000000);"]);
+    let mut child = home.start(&["-e", "select value from odpsh_generate_series(1, 2000000);"]);
     drop(child.stdout.take());
     let started = Instant::now();
     let output = child.wait_with_output().expect("it ends");
@@ -469,7 +469,7 @@ fn a_closed_pipe_ends_the_program_quietly() {
 #[test]
 fn rows_are_printed_as_they_are_computed() {
     let home = Home::new();
-    let many = "(select value from generate_series(1, 100000))";
+    let many = "(select value from odpsh_generate_series(1, 100000))";
     let sql = format!("select a.value, b.value as other from {many} a cross join {many} b;");
     for format in ["csv", "json", "table"] {
         let mut child = home.start(&["--format", format, "-e", &sql]);
@@ -489,7 +489,7 @@ fn rows_are_printed_as_they_are_computed() {
 fn a_query_that_fails_in_the_midst_of_its_rows_has_printed_those_before() {
     let home = Home::new();
     let sql = "set odps.sql.validate.orderby.limit=false; \
-        select cast(if(value = 900000, 'x', '1') as bigint) as one from generate_series(1, 1000000);";
+        select cast(if(value = 900000, 'x', '1') as bigint) as one from odpsh_generate_series(1, 1000000);";
     for format in ["csv", "json"] {
         let run = home.run(&["--format", format, "-e", sql], b"");
         assert_eq!(run.status, 1);
@@ -508,7 +508,7 @@ fn sorts_and_joins_larger_than_memory_finish() {
     let home = Home::new();
     home.sql(
         "create table t (a bigint, b string); \
-         insert into t select value, concat('a rather long text beside the number ', value) from generate_series(1, 400000);",
+         insert into t select value, concat('a rather long text beside the number ', value) from odpsh_generate_series(1, 400000);",
     );
     let few = "set odpsh.query.memory=32m;";
     let sorted =
@@ -593,7 +593,8 @@ fn a_secret_key_is_in_no_file_and_no_output() {
 #[test]
 fn gc_frees_exactly_what_its_rehearsal_says() {
     let home = Home::new();
-    let rows = "select value, concat('row ', cast(value as string)) from generate_series(1, 20000)";
+    let rows =
+        "select value, concat('row ', cast(value as string)) from odpsh_generate_series(1, 20000)";
     let script = format!(
         "create table t (a bigint, b string);
          insert overwrite table t {rows};

@@ -94,7 +94,7 @@ fn ctrl_c_cancels_a_running_query() {
     let home = Home::new();
     let mut session = start(&home, &[]);
     session
-        .send_line("select count(*) from generate_series(1, 200000) a, generate_series(1, 200000) b where a.value * b.value % 7 = 3;")
+        .send_line("select count(*) from odpsh_generate_series(1, 200000) a, odpsh_generate_series(1, 200000) b where a.value * b.value % 7 = 3;")
         .expect("sent");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     session.send_control('c').expect("sent");
@@ -149,7 +149,7 @@ fn lines_typed_during_a_query_run_after_it() {
     let home = Home::new();
     let mut session = start(&home, &[]);
     session
-        .send_line("select count(*) as n from generate_series(1, 3000) a, generate_series(1, 3000) b where a.value * b.value % 7 = 3;")
+        .send_line("select count(*) as n from odpsh_generate_series(1, 3000) a, odpsh_generate_series(1, 3000) b where a.value * b.value % 7 = 3;")
         .expect("sent");
     std::thread::sleep(std::time::Duration::from_millis(200));
     for n in 1..=5 {
@@ -171,7 +171,7 @@ fn ctrl_c_ends_the_printing_of_rows_and_nothing_later() {
         let mut session = start(&home, &["--format", format]);
         session
             .send_line(
-                "select value as v, concat('se', 'en') as s from generate_series(1, 300000);",
+                "select value as v, concat('se', 'en') as s from odpsh_generate_series(1, 300000);",
             )
             .expect("sent");
         session.exp_string("seen").expect("the first rows");

@@ -204,7 +204,7 @@ fn a_full_disk_fails_the_statement_and_nothing_else() {
     };
     // No file may be longer than 100 to 200 kB.
     let large =
-        "insert into t select value, cast(value as string) from generate_series(1, 200000);";
+        "insert into t select value, cast(value as string) from odpsh_generate_series(1, 200000);";
     let run = limited(&home, "ulimit -f 200", large);
     assert_eq!(run.status, 1, "{}", run.err);
     assert!(run.err.contains("File too large"), "{}", run.err);
@@ -420,8 +420,8 @@ fn a_full_file_system_is_read_and_emptied() {
         run(
             "create table t (a bigint, b string);
              create table u (a bigint);
-             insert into t select value, cast(value as string) from generate_series(1, 50000);
-             insert overwrite table t select value, 'x' from generate_series(1, 50000);
+             insert into t select value, cast(value as string) from odpsh_generate_series(1, 50000);
+             insert overwrite table t select value, 'x' from odpsh_generate_series(1, 50000);
              insert into u values (1);",
             &[],
         )

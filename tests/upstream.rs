@@ -72,9 +72,15 @@ const FAULTS: &[Fault] = &[
         right: &["", ""],
     },
     Fault {
-        symptom: "`x in (1) and x in (2)` and `x ^ x` forget NULL",
+        symptom: "`x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL",
         tables: &["create table n as values (null::bigint)"],
         query: "select count(*) from n where not (column1 in (1) and column1 in (2))",
+        right: &["0"],
+    },
+    Fault {
+        symptom: "`x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL",
+        tables: &["create table n as values (3)"],
+        query: "select count(*) from n a join n b on a.column1 = b.column1 where a.column1 in (3, -1) and b.column1 not in (null, 0)",
         right: &["0"],
     },
     Fault {

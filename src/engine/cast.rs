@@ -37,6 +37,8 @@ pub struct Casting {
     /// The value goes into a column: where CAST finds a way, as for a time in the gap of a change to summer time, it
     /// is refused.
     pub is_stored: bool,
+    /// `odps.sql.map.key.dedup.policy=exception`: a key that occurs twice in a map is an error.
+    pub refuses_duplicate_keys: bool,
 }
 
 impl Casting {
@@ -47,6 +49,7 @@ impl Casting {
             is_strict: true,
             takes_prefix: false,
             is_hive: false,
+            refuses_duplicate_keys: false,
             has_full_dates: false,
             is_stored: true,
         }

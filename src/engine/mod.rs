@@ -36,7 +36,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider, SchemaProvider, TableProvider,
+    MemorySchemaProvider, SchemaProvider, TableFunction, TableProvider,
 };
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -45,6 +45,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::functions_table::generate_series::GenerateSeriesFunc;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionConfig;
@@ -65,6 +66,8 @@ use stream::Limits;
 use workers::Workers;
 
 const CATALOG: &str = "odpsh";
+/// Rows of numbers, for tests: MaxCompute has no such table function.
+const SERIES: &str = "odpsh_generate_series";
 /// A thread in the midst of a computation is not waited for any longer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A view reads at most so many tables: one that reads another twice doubles them.
@@ -147,6 +150,14 @@ pub trait Tables {
 
     /// The largest value of a table's first partition column that holds data.
     fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>>;
+
+    /// Whether there is such a table, and in it such a partition, as text: `ds=1,hh=2`.
+    fn exists(
+        &mut self,
+        project: Option<&str>,
+        name: &str,
+        partition: Option<&str>,
+    ) -> Result<bool>;
 }
 
 /// What a query is run under.
@@ -374,7 +385,10 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_file_formats(SessionStateDefaults::default_file_formats())
-        .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .with_table_function_list(vec![Arc::new(TableFunction::new(
+            SERIES.to_owned(),
+            Arc::new(GenerateSeriesFunc {}),
+        ))])
         .with_expr_planners(planners)
         .with_optimizer_rules(rules)
         .with_relation_planners(vec![Arc::new(relations::RelationsPlanner)]);
@@ -426,6 +440,10 @@ impl Preparing<'_> {
             let mut tables = tables.borrow_mut();
             tables.latest(in_project(named).as_deref(), name, nth)
         };
+        let mut exists = |named: Option<&str>, name: &str, partition: Option<&str>| {
+            let mut tables = tables.borrow_mut();
+            tables.exists(in_project(named).as_deref(), name, partition)
+        };
         sql::rewrite(
             &mut query,
             &mut sql::Rewriting {
@@ -433,6 +451,7 @@ impl Preparing<'_> {
                 text,
                 max_partition: &mut max_partition,
                 latest: &mut latest,
+                exists: &mut exists,
             },
         )?;
         let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(Box::new(query))));

@@ -32,6 +32,8 @@ pub struct Options {
     pub memory_bytes: usize,
     /// `odpsh.query.optimizer`: `false` plans a query as it is written, without the rules that make it fast.
     pub is_optimized: bool,
+    /// `odps.sql.map.key.dedup.policy=exception`.
+    pub refuses_duplicate_keys: bool,
 }
 
 impl Options {
@@ -44,6 +46,7 @@ impl Options {
             is_hive: self.is_hive,
             has_full_dates: self.has_full_dates,
             is_stored: false,
+            refuses_duplicate_keys: self.refuses_duplicate_keys,
         }
     }
 }

@@ -8,7 +8,7 @@
 //! | issue 24960, 25519 | EXISTS and IN over an aggregate without GROUP BY lose the row it always has | [`one_row_subqueries`] |
 //! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
 //! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
-//! | issue 24246 | `x in (1) and x in (2)` and `x ^ x` forget NULL | [`separate_operands`] |
+//! | issue 24246 | `x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL | [`separate_operands`] |
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
 //! | none known | a grouping over IS DISTINCT FROM, which CASE may become, is an internal error | `skip_physical_aggregate_schema_check` |
@@ -16,18 +16,20 @@
 //! | none known | DECIMAL meets DOUBLE in DECIMAL(p,15) | [`super::comparison`] |
 //! | issue 22881, pull 22998 | USING under RIGHT and FULL JOIN takes the key of the left side | refused by [`fenced`] |
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{BinaryExpr, Case, WindowFunction};
+use datafusion::logical_expr::expr::{BinaryExpr, Case, InList, WindowFunction};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, GroupingSet, JoinConstraint, JoinType, LogicalPlan,
     LogicalPlanBuilder, Operator, SubqueryAlias, lit, when,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::cast::{Casting, has_real};
 use super::comparison::equal;
@@ -192,13 +194,33 @@ pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema, casting: Casting
     Ok(changed.data)
 }
 
+/// Whether an expression is a constant and not NULL.
+fn is_known(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => !value.is_null(),
+        constant if !constant.any_column_refs() && !constant.is_volatile() => {
+            let context = SimplifyContext::builder().build();
+            let folded = ExprSimplifier::new(context).simplify(constant.clone());
+            matches!(folded, Ok(Expr::Literal(value, _)) if !value.is_null())
+        }
+        _ => false,
+    }
+}
+
 /// Operands that the simplifier would take for one, kept apart.
 pub(super) fn separate_operands(expr: Expr, casting: Casting) -> Result<Expr> {
-    let mut lists = HashSet::new();
+    let mut lists: HashMap<String, InList> = HashMap::new();
     let apart = |expr: Expr| internal_call("__itself", vec![expr], casting);
     let changed = expr.transform_up(|expr| {
         Ok(match expr {
-            Expr::InList(mut list) if !lists.insert(list.expr.to_string()) => {
+            Expr::InList(mut list) => {
+                // Two that are equal may become one, and of values that are known the simplifier is right in a filter: there
+                // it meets lists that a join's condition brings together.
+                let first = lists.entry(list.expr.to_string());
+                let is_first = *first.or_insert_with(|| list.clone()) == list;
+                if is_first && list.list.iter().all(is_known) {
+                    return Ok(Transformed::no(Expr::InList(list)));
+                }
                 list.expr = Box::new(apart(*list.expr));
                 Transformed::yes(Expr::InList(list))
             }

@@ -84,6 +84,15 @@ impl Tables for ChangeTables<'_, '_> {
     fn max_partition(&mut self, project: Option<&str>, name: &str) -> Result<Option<String>> {
         self.others.max_partition(project, name)
     }
+
+    fn exists(
+        &mut self,
+        project: Option<&str>,
+        name: &str,
+        partition: Option<&str>,
+    ) -> Result<bool> {
+        self.others.exists(project, name, partition)
+    }
 }
 
 /// A query in pieces of ours and of the user's.

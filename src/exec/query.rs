@@ -114,6 +114,12 @@ impl Tables for OneTable<'_> {
             "max_pt('{name}') cannot be used here"
         )))
     }
+
+    fn exists(&mut self, _: Option<&str>, name: &str, _: Option<&str>) -> Result<bool> {
+        Err(Error::semantic(format!(
+            "table {name} cannot be looked up here"
+        )))
+    }
 }
 
 /// The partitions for which a condition on one partition column holds.
@@ -448,5 +454,46 @@ impl Tables for CurrentTables<'_, '_> {
             }
         }
         Ok(largest)
+    }
+    fn exists(
+        &mut self,
+        project: Option<&str>,
+        name: &str,
+        partition: Option<&str>,
+    ) -> Result<bool> {
+        let project = self.project(project)?;
+        let catalog = self.cx.catalog()?;
+        let Some((id, table)) = catalog.live_table(&project, name)? else {
+            return match partition {
+                None => Ok(catalog.view(&project, name)?.is_some()),
+                Some(_) => Err(Error::table_not_found(&project, name)),
+            };
+        };
+        self.check_select(&project, name)?;
+        let Some(partition) = partition else {
+            return Ok(true);
+        };
+        let schema = catalog.schema(id, table.schema)?;
+        let columns = &schema.partition_columns;
+        let mut wanted = vec![None; columns.len()];
+        for pair in partition.split([',', '/']) {
+            let named = pair.split_once('=').and_then(|(name, value)| {
+                let name = name.trim().to_lowercase();
+                let place = columns.iter().position(|column| column.name == name)?;
+                Some((place, value.trim().trim_matches(['\'', '"'])))
+            });
+            let Some((place, value)) = named else {
+                return Err(Error::semantic(format!(
+                    "'{pair}' names no partition column of table {project}.{name}"
+                )));
+            };
+            wanted[place] = Some(value);
+        }
+        let fits = |values: &[String]| {
+            let mut pairs = values.iter().zip(&wanted);
+            pairs.all(|(value, wanted)| wanted.is_none_or(|wanted| wanted == value))
+        };
+        let live = catalog.live_partitions(id)?;
+        Ok(live.iter().any(|(_, partition)| fits(&partition.values)))
     }
 }

@@ -226,6 +226,8 @@ impl<'a> Context<'a> {
                 .and_then(|text| parse_size(text))
                 .unwrap_or(self.memory_bytes),
             is_optimized: flag(OPTIMIZER_KEY, true),
+            refuses_duplicate_keys: value("odps.sql.map.key.dedup.policy")
+                .is_some_and(|policy| policy.eq_ignore_ascii_case("exception")),
         })
     }
 

@@ -159,6 +159,10 @@ fn without_rules(
     match seen {
         Seen::Rows(seen) if seen == *expected => None,
         Seen::Refused(_) => None,
+        // A window over what a filter holds constant, which the rules would have seen.
+        Seen::Failed(error) if error.contains("partition by columns should have an ordering") => {
+            None
+        }
         Seen::Rows(seen) => Some(format!(
             "without rules expected {expected:?}\n     got {seen:?}"
         )),

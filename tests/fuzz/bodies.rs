@@ -187,7 +187,7 @@ fn sound_log() -> &'static (Vec<u8>, Records) {
         for sql in [
             "create table t (a bigint, b string, c decimal(10,2)) lifecycle 10",
             "insert into t values (1, 'one', 1.25), (2, 'two', 2.5)",
-            "insert into t select value, repeat('x', 70), 1 from generate_series(1, 2000)",
+            "insert into t select value, repeat('x', 70), 1 from odpsh_generate_series(1, 2000)",
             "create table n (a array<struct<x:bigint,y:map<string,double>>>)",
             "insert into n select array(named_struct('x', 1, 'y', map('k', 1.5)))",
             "create table p (a bigint) partitioned by (d string)",
@@ -203,7 +203,7 @@ fn sound_log() -> &'static (Vec<u8>, Records) {
             outcome.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
         for number in 0..70 {
-            let sql = format!("insert into s select {number} from generate_series(1, 9000)");
+            let sql = format!("insert into s select {number} from odpsh_generate_series(1, 9000)");
             let outcome = session.run(&sql).outcome;
             outcome.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }

@@ -53,7 +53,7 @@ fn make(dir: &Path, killed: &Path, seed: u32) {
     run("create table t (a bigint, b string)");
     run("create table p (a bigint) partitioned by (d string)");
     run(&format!(
-        "create table big as select value + {seed} as a, cast(value as string) as b from generate_series(1, 30000)"
+        "create table big as select value + {seed} as a, cast(value as string) as b from odpsh_generate_series(1, 30000)"
     ));
     for number in 0..12 {
         run(&format!(

@@ -38,7 +38,7 @@ const SCRIPT: &[&str] = &[
     "create table t (a bigint not null comment 'k', b string default 'none') comment 'c' lifecycle 30",
     "insert into t values (1, 'one'), (2, 'two')",
     "insert into t select a + 2, b from t",
-    "insert into t select value, repeat('long', 20000) from generate_series(10, 13)",
+    "insert into t select value, repeat('long', 20000) from odpsh_generate_series(10, 13)",
     "create table p (a bigint, b string) partitioned by (d string, h bigint)",
     "insert into p partition (d, h) select a, b, concat('d', a % 3), a % 2 from t where a < 9",
     "insert overwrite table p partition (d = 'd0', h) select a, b, h from p where d = 'd0'",

@@ -1,52 +1,50 @@
-//! Arrays, maps and structs. Manual page: "Complex type functions".
+//! Arrays. Manual page: "Complex type functions".
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Builder, ListArray, ListBuilder, StructArray, UInt32Array,
-    new_null_array,
+    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, ListBuilder, StructArray,
+    UInt32Array, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, concat as concat_arrays, sort_to_indices, take};
-use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Int64Type};
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Float64Type, Int64Type};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
 use super::call::{Call, Definition, Gives, Kind, function, is_list, known, variadic};
-use crate::engine::cast::{Casting, as_list, cast, map_array, without_negative_zero};
+use crate::engine::cast::{Casting, as_list, cast, without_negative_zero};
 use crate::engine::text::text;
-use crate::engine::types::{column_type, list_of, map_of};
+use crate::engine::types::{column_type, list_of};
 use crate::error::{Error, Result};
 
-use Kind::{Any, Boolean, Int, List, Map, Text};
+use Kind::{Any, Boolean, Double, Int, List, Text};
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("array_join", "array_join(array a, string separator[, string null])", "Joins the items of an array; NULL items are left out or written as the third argument.", &[List, Text, Text], 1, Gives::Text, array_join),
+    function("array_normalize", "array_normalize(array<double> a, double p)", "Returns the items divided by the p norm of the array; NULL where an item is.", &[List, Double], 0, Gives::Of(|_, _| Ok(list_of(ArrowType::Float64))), array_normalize),
     function("array_position", "array_position(array a, value)", "Returns where a value is in an array, counted from 1; 0 where it is not.", &[List, Any], 0, Gives::Int, array_position),
     function("array_remove", "array_remove(array a, value)", "Returns the array without the items that equal a value.", &[List, Any], 0, Gives::Of(same), array_remove),
-    function("array_sort", "array_sort(array a)", "Returns the array in ascending order.", &[List], 0, Gives::Of(same), sort_array),
+    function("array_sort", "array_sort(array a[, function f])", "Returns the array in ascending order, or in that of a function that gives a number below, at or above 0.", &[List], 0, Gives::Of(same), sort_array),
     function("arrays_overlap", "arrays_overlap(array a, array b)", "Returns whether two arrays have an item in common; NULL where only a NULL could be one.", &[List, List], 0, Gives::Boolean, arrays_overlap),
     variadic("arrays_zip", "arrays_zip(array a, array b[, ...])", "Makes an array of structs of the items of arrays, the fields named 0, 1, ….", &[List], 1, Gives::Of(zip_type), arrays_zip),
+    function("combinations", "combinations(array a, bigint n)", "Returns all combinations of n items, n from 0 to 5.", &[List, Int], 0, Gives::Of(lists_of_same), combinations),
     function("element_at", "element_at(array a, bigint position) | element_at(map m, key)", "Returns an item, counted from 1 or from the end, or the value of a key.", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 1)),
-    function("map_concat", "map_concat(map a, map b)", "Joins two maps; of equal keys the second counts.", &[Map, Map], 0, Gives::Of(same), map_concat),
-    function("map_from_entries", "map_from_entries(array<struct> entries)", "Makes a map of an array of pairs.", &[List], 0, Gives::Of(entries_type), map_from_entries),
+    function("ngrams", "ngrams(array a, bigint n)", "Returns the runs of n neighbouring items; the whole array where it is shorter.", &[List, Int], 0, Gives::Of(lists_of_same), ngrams),
     function("sequence", "sequence(bigint start, bigint end[, bigint step])", "Returns the numbers from start to end.", &[Int, Int, Int], 1, Gives::Of(|_, _| Ok(list_of(ArrowType::Int64))), sequence),
     function("size", "size(array|map a)", "Returns the number of items.", &[Any], 0, Gives::Int, size),
     function("shuffle", "shuffle(array a)", "Returns the items in random order.", &[List], 0, Gives::Of(same), shuffle),
     function("slice", "slice(array a, bigint start, bigint length)", "Returns items from start, counted from 1 or from the end.", &[List, Int, Int], 0, Gives::Of(same), slice),
     function("sort_array", "sort_array(array a[, boolean ascending])", "Returns the array in order.", &[List, Boolean], 1, Gives::Of(same), sort_array),
-    function("str_to_map", "str_to_map(string str[, string pairs, string value])", "Makes a map of a text such as a=1,b=2.", &[Text, Text, Text], 2, Gives::Of(|_, _| Ok(map_of(ArrowType::Utf8View, ArrowType::Utf8View))), str_to_map),
 ];
 
 /// Names of the implementations that `internal` registers for the operators `a[i]` and `m[k]`.
 #[rustfmt::skip]
 pub(super) const ELEMENT: Definition = function("__element", "__element", "a[i]", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 0));
 #[rustfmt::skip]
-pub(super) const MAP: Definition = variadic("__map", "__map", "map(k, v, …)", &[Any], 0, Gives::Of(map_type), map);
-#[rustfmt::skip]
 pub(super) const POSITIONS: Definition = function("__positions", "__positions", "0, 1, … of a list", &[List], 0, Gives::Of(|_, _| Ok(list_of(ArrowType::Int64))), positions);
-fn plain(given: &ArrowType) -> ArrowType {
+pub(super) fn plain(given: &ArrowType) -> ArrowType {
     match given {
         ArrowType::LargeList(item)
         | ArrowType::FixedSizeList(item, _)
@@ -81,7 +79,7 @@ pub(super) fn concat_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> 
     }
 }
 
-fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
+pub(super) fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
 }
 
@@ -113,13 +111,13 @@ fn lists(
 }
 
 /// The items of all rows of a list, and where those of a row stand among them.
-struct Items {
-    list: ListArray,
+pub(super) struct Items {
+    pub(super) list: ListArray,
     column: super::call::Column<ListArray>,
 }
 
 impl Items {
-    fn new(call: &Call, position: usize) -> Result<Self> {
+    pub(super) fn new(call: &Call, position: usize) -> Result<Self> {
         let column = call.list(position)?;
         Ok(Self {
             list: column.array().clone(),
@@ -127,7 +125,7 @@ impl Items {
         })
     }
 
-    fn range(&self, row: usize) -> Option<std::ops::Range<u32>> {
+    pub(super) fn range(&self, row: usize) -> Option<std::ops::Range<u32>> {
         let row = self.column.row(row);
         let offsets = self.list.offsets();
         self.list
@@ -553,189 +551,113 @@ fn element(call: &Call, first: i64) -> Result<ArrayRef> {
     take(items.list.values(), &UInt32Array::from(indices), None).map_err(failed)
 }
 
-fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
-    if types.is_empty() {
-        return Ok(map_of(ArrowType::Utf8View, ArrowType::Utf8View));
-    }
-    if !types.len().is_multiple_of(2) {
-        return Err(Error::argument_count("map", types.len()));
-    }
-    let common = |types: Vec<&ArrowType>| {
-        let known: Vec<&ArrowType> = types.into_iter().filter(|given| !given.is_null()).collect();
-        match known.split_first() {
-            None => ArrowType::Utf8View,
-            Some((first, rest)) if rest.iter().all(|given| given == first) => {
-                if first.is_string() {
-                    ArrowType::Utf8View
-                } else {
-                    (*first).clone()
-                }
-            }
-            Some((first, rest))
-                if first.is_numeric() && rest.iter().all(|given| given.is_numeric()) =>
-            {
-                ArrowType::Float64
-            }
-            Some(_) => ArrowType::Utf8View,
-        }
-    };
-    let keys = common(types.iter().step_by(2).collect());
-    Ok(map_of(
-        keys,
-        common(types.iter().skip(1).step_by(2).collect()),
-    ))
+fn lists_of_same(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    Ok(list_of(plain(&types[0])))
 }
 
-fn map(call: &Call) -> Result<ArrayRef> {
-    let ArrowType::Map(entries, _) = &call.gives else {
-        return Err(Error::internal("a map has a map type"));
-    };
-    let ArrowType::Struct(fields) = entries.data_type() else {
-        return Err(Error::internal("a map has entries"));
-    };
-    let side = |first: usize, to: &ArrowType| -> Result<ArrayRef> {
-        let to = column_type(to).unwrap_or(crate::datatype::DataType::String);
-        let mut columns = Vec::new();
-        let mut rows = Vec::new();
-        for position in (first..call.count()).step_by(2) {
-            let column = call.any(position);
-            rows.push(column.row(call.rows.saturating_sub(1)) == 0 && column.array().len() == 1);
-            columns.push(cast(column.array(), &to, call.casting)?);
-        }
-        if columns.is_empty() {
-            return Ok(new_null_array(&ArrowType::Utf8View, 0));
-        }
-        let picks: Vec<(usize, usize)> = (0..call.rows)
-            .flat_map(|row| (0..columns.len()).map(move |column| (column, row)))
-            .map(|(column, row)| (column, if rows[column] { 0 } else { row }))
-            .collect();
-        let arrays: Vec<&dyn Array> = columns.iter().map(|array| array.as_ref()).collect();
-        datafusion::arrow::compute::interleave(&arrays, &picks).map_err(failed)
-    };
-    let keys = side(0, fields[0].data_type())?;
-    if keys.null_count() > 0 {
-        return Err(Error::argument_value("function map: a key is NULL"));
-    }
-    let values = side(1, fields[1].data_type())?;
-    let offsets = OffsetBuffer::from_repeated_length(call.count() / 2, call.rows);
-    map_array(keys, values, offsets, None, false)
-}
+/// Most lists that one call makes of a row.
+const LISTS_MAX: usize = 100_000;
 
-fn map_concat(call: &Call) -> Result<ArrayRef> {
-    let columns = [call.any(0), call.any(1)];
-    let maps: Vec<_> = columns
-        .iter()
-        .map(|column| column.array().as_map().clone())
-        .collect();
-    let keys =
-        concat_arrays(&[maps[0].keys().as_ref(), maps[1].keys().as_ref()]).map_err(failed)?;
-    let values =
-        concat_arrays(&[maps[0].values().as_ref(), maps[1].values().as_ref()]).map_err(failed)?;
-    let second = maps[0].keys().len();
-    let equal = datafusion::arrow::array::make_comparator(&keys, &keys, SortOptions::default())
-        .map_err(failed)?;
-    let (mut indices, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+/// Builds lists of lists of items of an array: `of` gives the places of the items of each inner list.
+fn nested_lists(
+    call: &Call,
+    items: &Items,
+    mut of: impl FnMut(usize) -> Result<Option<Vec<Vec<u32>>>>,
+) -> Result<ArrayRef> {
+    let (mut outer, mut valid, mut inner, mut places) = (vec![], vec![], vec![], vec![]);
     for row in 0..call.rows {
-        let (a, b) = (columns[0].row(row), columns[1].row(row));
-        let is_known = maps[0].is_valid(a) && maps[1].is_valid(b);
-        let before = indices.len();
-        if is_known {
-            let range = |map: usize, at: usize, shift: usize| {
-                let offsets = maps[map].offsets();
-                offsets[at] as usize + shift..offsets[at + 1] as usize + shift
-            };
-            let later = range(1, b, second);
-            let kept = range(0, a, 0)
-                .filter(|entry| !later.clone().any(|other| equal(*entry, other).is_eq()));
-            indices.extend(kept.chain(later.clone()).map(|entry| entry as u32));
+        let made = of(row)?;
+        valid.push(made.is_some());
+        let made = made.unwrap_or_default();
+        outer.push(made.len());
+        for list in made {
+            inner.push(list.len());
+            places.extend(list);
         }
-        lengths.push(indices.len() - before);
-        valid.push(is_known);
     }
-    let indices = UInt32Array::from(indices);
-    let keys = take(&keys, &indices, None).map_err(failed)?;
-    let values = take(&values, &indices, None).map_err(failed)?;
-    map_array(
-        keys,
-        values,
-        OffsetBuffer::from_lengths(lengths),
-        Some(NullBuffer::from(valid)),
-        false,
-    )
+    let list = |values: ArrayRef, lengths: Vec<usize>, nulls| {
+        let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let list = ListArray::try_new(field, offsets, values, nulls).map_err(failed)?;
+        Ok::<ArrayRef, Error>(Arc::new(list))
+    };
+    let values = take(items.list.values(), &UInt32Array::from(places), None).map_err(failed)?;
+    let inner = list(values, inner, None)?;
+    list(inner, outer, Some(NullBuffer::from(valid)))
 }
 
-fn entries_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
-    if let ArrowType::List(item) = plain(&types[0])
-        && let ArrowType::Struct(fields) = item.data_type()
-        && fields.len() == 2
-    {
-        return Ok(map_of(
-            fields[0].data_type().clone(),
-            fields[1].data_type().clone(),
-        ));
-    }
-    Err(Error::argument_type(
-        "function map_from_entries needs an ARRAY of STRUCTs of two fields",
-    ))
+fn combinations(call: &Call) -> Result<ArrayRef> {
+    const SIZE_MAX: i64 = 5;
+    let (items, size) = (Items::new(call, 0)?, call.int(1)?);
+    nested_lists(call, &items, |row| {
+        let (range, size) = (known!(items.range(row)), known!(size.get(row)));
+        if !(0..=SIZE_MAX).contains(&size) {
+            return call.unfit(format!("n is from 0 to {SIZE_MAX}"));
+        }
+        let mut made: Vec<Vec<u32>> = vec![Vec::new()];
+        for _ in 0..size {
+            let longer = made.iter().flat_map(|list| {
+                let next = list.last().map_or(range.start, |last| last + 1);
+                (next..range.end).map(|item| list.iter().copied().chain([item]).collect())
+            });
+            made = longer.take(LISTS_MAX + 1).collect();
+            if made.len() > LISTS_MAX {
+                let detail = format!("function combinations: more than {LISTS_MAX} combinations");
+                return Err(Error::overflow(detail));
+            }
+        }
+        Ok(Some(made))
+    })
 }
 
-fn map_from_entries(call: &Call) -> Result<ArrayRef> {
-    let items = Items::new(call, 0)?;
-    let list = lists(call, items.list.values(), |row, out| {
-        let Some(range) = items.range(row) else {
-            return Ok(false);
-        };
-        out.extend(range);
-        Ok(true)
-    })?;
-    let (_, offsets, values, nulls) = list.as_list::<i32>().clone().into_parts();
-    let pairs = values.as_struct();
-    map_array(
-        Arc::clone(pairs.column(0)),
-        Arc::clone(pairs.column(1)),
-        offsets,
-        nulls,
-        false,
-    )
+fn ngrams(call: &Call) -> Result<ArrayRef> {
+    let (items, size) = (Items::new(call, 0)?, call.int(1)?);
+    nested_lists(call, &items, |row| {
+        let (range, size) = (known!(items.range(row)), known!(size.get(row)));
+        if size <= 0 {
+            return Err(Error::argument_value("function ngrams: n is above 0"));
+        }
+        let size = u32::try_from(size)
+            .unwrap_or(u32::MAX)
+            .min(range.len() as u32);
+        let runs = (range.start..=range.end - size).map(|begin| (begin..begin + size).collect());
+        Ok(Some(runs.collect()))
+    })
 }
 
-fn str_to_map(call: &Call) -> Result<ArrayRef> {
-    use datafusion::arrow::array::StringViewBuilder;
-    let (given, pairs, value) = (call.text(0)?, call.text_or(1, ",")?, call.text_or(2, "=")?);
-    let (mut keys, mut values) = (StringViewBuilder::new(), StringViewBuilder::new());
-    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+fn array_normalize(call: &Call) -> Result<ArrayRef> {
+    let (items, norm) = (call.list(0)?, call.double(1)?);
+    let mut builder = ListBuilder::new(Float64Builder::new());
     for row in 0..call.rows {
-        let (Some(given), Some(pairs), Some(value)) =
-            (given.get(row), pairs.get(row), value.get(row))
-        else {
-            lengths.push(0);
-            valid.push(false);
+        let (Some(items), Some(norm)) = (items.get(row), norm.get(row)) else {
+            builder.append(false);
             continue;
         };
-        let mut seen: Vec<(&str, Option<&str>)> = Vec::new();
-        for pair in given.split(pairs) {
-            let (key, found) = match pair.split_once(value) {
-                Some((key, found)) => (key, Some(found)),
-                None => (pair, None),
-            };
-            match seen.iter_mut().find(|(other, _)| *other == key) {
-                Some(known) => known.1 = found,
-                None => seen.push((key, found)),
-            }
+        if norm < 0.0 {
+            return Err(Error::argument_value(
+                "function array_normalize: p is at least 0",
+            ));
         }
-        for (key, found) in &seen {
-            keys.append_value(key);
-            values.append_option(*found);
+        let items = cast(&items, &crate::datatype::DataType::Double, call.casting)?;
+        let items = items.as_primitive::<Float64Type>();
+        if items.null_count() > 0 {
+            builder.append(false);
+            continue;
         }
-        lengths.push(seen.len());
-        valid.push(true);
+        let sum: f64 = items
+            .values()
+            .iter()
+            .map(|item| item.abs().powf(norm))
+            .sum();
+        let whole = if norm == 0.0 {
+            1.0
+        } else {
+            sum.powf(1.0 / norm)
+        };
+        for item in items.values() {
+            builder.values().append_value(item / whole);
+        }
+        builder.append(true);
     }
-    let (keys, values): (ArrayRef, ArrayRef) = (Arc::new(keys.finish()), Arc::new(values.finish()));
-    map_array(
-        keys,
-        values,
-        OffsetBuffer::from_lengths(lengths),
-        Some(NullBuffer::from(valid)),
-        false,
-    )
+    Ok(Arc::new(builder.finish()))
 }

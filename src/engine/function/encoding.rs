@@ -20,8 +20,11 @@ use Kind::{Any, Int, Text};
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("base64", "base64(binary value)", "Writes bytes in base 64.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| STANDARD.encode(bytes))),
+    function("compress", "compress(string|binary value)", "Compresses bytes by gzip.", &[Any], 0, Gives::Binary, compress),
     function("crc32", "crc32(string|binary value)", "Returns the CRC-32 checksum.", &[Any], 0, Gives::Int, crc32),
+    function("decompress", "decompress(binary value)", "Returns the bytes that were compressed by gzip.", &[Any], 0, Gives::Binary, decompress),
     function("encode", "encode(string str, string charset)", "Returns the bytes of a text.", &[Text, Text], 0, Gives::Binary, encode),
+    function("from_charset", "from_charset(binary value, string charset)", "Reads bytes of a character set as a text.", &[Any, Text], 0, Gives::Text, decode),
     variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Of(|_, _| Ok(ArrowType::Int32)), hash),
     function("hex", "hex(number|string|binary value)", "Writes a number or bytes in base 16.", &[Any], 0, Gives::Text, hex),
     function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes)))),
@@ -32,9 +35,13 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("sha2", "sha2(string|binary value, bigint bits)", "Returns the SHA-2 hash of 224, 256, 384 or 512 bits in base 16.", &[Any, Int], 0, Gives::Text, sha2_hash),
     function("unbase64", "unbase64(string str)", "Reads bytes in base 64.", &[Text], 0, Gives::Binary, unbase64),
     function("unhex", "unhex(string str)", "Reads bytes in base 16.", &[Text], 0, Gives::Binary, unhex),
-    function("url_decode", "url_decode(string str)", "Reads a text as addresses have it.", &[Text], 0, Gives::Text, url_decode),
-    function("url_encode", "url_encode(string str)", "Writes a text as addresses have it.", &[Text], 0, Gives::Text, url_encode),
+    function("url_decode", "url_decode(string str[, string charset])", "Reads a text as addresses have it.", &[Text, Text], 1, Gives::Text, url_decode),
+    function("url_encode", "url_encode(string str[, string charset])", "Writes a text as addresses have it.", &[Text, Text], 1, Gives::Text, url_encode),
 ];
+
+/// DECODE of two arguments.
+#[rustfmt::skip]
+pub(super) const DECODE: Definition = function("__decode", "__decode", "the text of bytes of a character set", &[Any, Text], 0, Gives::Text, decode);
 
 fn hex_of(bytes: &[u8]) -> String {
     bytes
@@ -92,29 +99,123 @@ fn binaries(call: &Call, mut of: impl FnMut(usize) -> Result<Option<Vec<u8>>>) -
     ))
 }
 
+/// A character set by its name: what the libraries of the original know it by, in any case.
+enum Charset {
+    Utf16 { is_big: bool },
+    Latin1,
+    Ascii,
+    Other(&'static encoding_rs::Encoding),
+}
+
+impl Charset {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "utf-16" | "utf-16be" => Self::Utf16 { is_big: true },
+            "utf-16le" => Self::Utf16 { is_big: false },
+            "iso-8859-1" | "latin1" => Self::Latin1,
+            "us-ascii" | "ascii" => Self::Ascii,
+            name => Self::Other(encoding_rs::Encoding::for_label(name.as_bytes())?),
+        })
+    }
+
+    /// The bytes of a text; what the character set has not is a question mark.
+    fn bytes(&self, text: &str) -> Vec<u8> {
+        match self {
+            Self::Utf16 { is_big: true } => {
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+            }
+            Self::Utf16 { is_big: false } => {
+                text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+            }
+            Self::Latin1 => {
+                let byte = |c| u8::try_from(u32::from(c)).unwrap_or(b'?');
+                text.chars().map(byte).collect()
+            }
+            Self::Ascii => {
+                let byte = |c: char| if c.is_ascii() { c as u8 } else { b'?' };
+                text.chars().map(byte).collect()
+            }
+            Self::Other(charset) => {
+                let mut bytes = Vec::with_capacity(text.len());
+                let mut buffer = [0; 8];
+                for c in text.chars() {
+                    let (encoded, _, is_unknown) = charset.encode(c.encode_utf8(&mut buffer));
+                    match is_unknown {
+                        true => bytes.push(b'?'),
+                        false => bytes.extend_from_slice(&encoded),
+                    }
+                }
+                bytes
+            }
+        }
+    }
+
+    fn text(&self, bytes: &[u8]) -> String {
+        let units = |unit: fn([u8; 2]) -> u16| {
+            let pairs = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+            String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
+        };
+        match self {
+            Self::Utf16 { is_big: true } => units(u16::from_be_bytes),
+            Self::Utf16 { is_big: false } => units(u16::from_le_bytes),
+            Self::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            Self::Ascii => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Other(charset) => charset.decode_without_bom_handling(bytes).0.into_owned(),
+        }
+    }
+}
+
 fn encode(call: &Call) -> Result<ArrayRef> {
     let (text, charset) = (call.text(0)?, call.text(1)?);
     binaries(call, |row| {
         let (text, charset) = (known!(text.get(row)), known!(charset.get(row)));
-        match charset.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" => Ok(Some(text.as_bytes().to_vec())),
-            "us-ascii" | "ascii" => Ok(Some(
-                text.chars()
-                    .map(|c| if c.is_ascii() { c as u8 } else { b'?' })
-                    .collect(),
+        match Charset::named(charset) {
+            Some(charset) => Ok(Some(charset.bytes(text))),
+            None => call.unfit(format!("unknown character set {charset}")),
+        }
+    })
+}
+
+fn decode(call: &Call) -> Result<ArrayRef> {
+    let (bytes, charset) = (bytes_of(call, 0)?, call.text_or(1, "utf-8")?);
+    call.texts(|row| {
+        let (bytes, charset) = (known!(bytes(row)), known!(charset.get(row)));
+        match Charset::named(charset) {
+            Some(charset) => Ok(Some(charset.text(&bytes))),
+            None => call.unfit(format!("unknown character set {charset}")),
+        }
+    })
+}
+
+fn compress(call: &Call) -> Result<ArrayRef> {
+    let bytes = bytes_of(call, 0)?;
+    binaries(call, |row| {
+        let bytes = known!(bytes(row));
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let written =
+            std::io::Write::write_all(&mut encoder, &bytes).and_then(|()| encoder.finish());
+        written
+            .map(Some)
+            .map_err(|error| Error::internal(error.to_string()))
+    })
+}
+
+fn decompress(call: &Call) -> Result<ArrayRef> {
+    /// Largest value of a column, in bytes.
+    const SIZE_MAX: u64 = 8 << 20;
+    let bytes = bytes_of(call, 0)?;
+    binaries(call, |row| {
+        let bytes = known!(bytes(row));
+        let mut out = Vec::new();
+        let decoder = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+        let read =
+            std::io::Read::read_to_end(&mut std::io::Read::take(decoder, SIZE_MAX + 1), &mut out);
+        match read {
+            Ok(length) if length as u64 > SIZE_MAX => Err(Error::overflow(
+                "function decompress: the result is larger than 8 MiB",
             )),
-            "iso-8859-1" => Ok(Some(
-                text.chars()
-                    .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
-                    .collect(),
-            )),
-            "utf-16be" | "utf-16" => Ok(Some(
-                text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            )),
-            "utf-16le" => Ok(Some(
-                text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            )),
-            other => call.unfit(format!("unknown character set {other}")),
+            Ok(_) => Ok(Some(out)),
+            Err(_) => call.unfit("the value is not compressed by gzip"),
         }
     })
 }
@@ -266,74 +367,115 @@ fn unhex(call: &Call) -> Result<ArrayRef> {
 }
 
 fn url_encode(call: &Call) -> Result<ArrayRef> {
-    let text = call.text(0)?;
+    let (text, charset) = (call.text(0)?, call.text_or(1, "utf-8")?);
     call.texts(|row| {
-        let text = known!(text.get(row));
-        Ok(Some(
-            url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>(),
-        ))
+        let (text, charset) = (known!(text.get(row)), known!(charset.get(row)));
+        match Charset::named(charset) {
+            Some(charset) => {
+                let bytes = charset.bytes(text);
+                Ok(Some(
+                    url::form_urlencoded::byte_serialize(&bytes).collect::<String>(),
+                ))
+            }
+            None => call.unfit(format!("unknown character set {charset}")),
+        }
     })
 }
 
 fn url_decode(call: &Call) -> Result<ArrayRef> {
-    let text = call.text(0)?;
+    let (text, charset) = (call.text(0)?, call.text_or(1, "utf-8")?);
     call.texts(|row| {
-        let pair = format!("k={}", known!(text.get(row)).replace('&', "%26"));
-        let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
-        Ok(decoded.map(|(_, value)| value.into_owned()))
+        let (text, charset) = (known!(text.get(row)), known!(charset.get(row)));
+        let Some(charset) = Charset::named(charset) else {
+            return call.unfit(format!("unknown character set {charset}"));
+        };
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let Some((first, others)) = rest.split_first() {
+            let digits = others.get(..2).filter(|_| *first == b'%');
+            let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+            match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &others[2..];
+                }
+                None => {
+                    bytes.push(if *first == b'+' { b' ' } else { *first });
+                    rest = others;
+                }
+            }
+        }
+        Ok(Some(charset.text(&bytes)))
+    })
+}
+
+/// A part of an address of PARSE_URL_TUPLE.
+#[rustfmt::skip]
+pub(super) const URL_PART: Definition = function("__url_part", "__url_part", "a part of an address; QUERY:k is the value of a key", &[Text, Text], 0, Gives::Text, url_part);
+
+fn url_part(call: &Call) -> Result<ArrayRef> {
+    let (text, wanted) = (call.text(0)?, call.text(1)?);
+    call.texts(|row| {
+        let (Some(text), Some(wanted)) = (text.get(row), wanted.get(row)) else {
+            return call.unfit("the address and its parts are not NULL");
+        };
+        match wanted.split_once(':') {
+            Some((part, key)) => part_of_url(call, text, part, Some(key)),
+            None => part_of_url(call, text, wanted, None),
+        }
     })
 }
 
 fn parse_url(call: &Call) -> Result<ArrayRef> {
     let (text, wanted) = (call.text(0)?, call.text(1)?);
-    let key = if call.count() > 2 {
-        Some(call.text(2)?)
-    } else {
-        None
-    };
+    let key = (call.count() > 2).then(|| call.text(2)).transpose()?;
     call.texts(|row| {
         let (text, wanted) = (known!(text.get(row)), known!(wanted.get(row)));
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Ok(None);
-        };
-        let (rest, fragment) = match rest.split_once('#') {
-            Some((rest, fragment)) => (rest, Some(fragment)),
-            None => (rest, None),
-        };
-        let (rest, query) = match rest.split_once('?') {
-            Some((rest, query)) => (rest, Some(query)),
-            None => (rest, None),
-        };
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, authority),
-        };
-        let host = host.split(':').next().unwrap_or(host);
-        Ok(match (wanted.to_ascii_uppercase().as_str(), &key) {
-            ("HOST", None) => Some(host.to_owned()),
-            ("PATH", None) => Some(path.to_owned()),
-            ("QUERY", None) => query.map(str::to_owned),
-            ("QUERY", Some(key)) => {
-                let key = known!(key.get(row));
-                let pairs = query
-                    .unwrap_or_default()
-                    .split('&')
-                    .filter_map(|pair| pair.split_once('='));
-                pairs
-                    .filter(|(name, _)| *name == key)
-                    .map(|(_, value)| value.to_owned())
-                    .next()
-            }
-            ("REF", None) => fragment.map(str::to_owned),
-            ("PROTOCOL", None) => Some(scheme.to_owned()),
-            ("AUTHORITY", None) => Some(authority.to_owned()),
-            ("FILE", None) => Some(match query {
-                Some(query) => format!("{path}?{query}"),
-                None => path.to_owned(),
-            }),
-            ("USERINFO", None) => user.map(str::to_owned),
-            (other, _) => return call.unfit(format!("'{other}' is not a part of an address")),
-        })
+        match &key {
+            Some(key) => part_of_url(call, text, wanted, Some(known!(key.get(row)))),
+            None => part_of_url(call, text, wanted, None),
+        }
+    })
+}
+
+/// Manual page: "PARSE_URL".
+fn part_of_url(call: &Call, text: &str, part: &str, key: Option<&str>) -> Result<Option<String>> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Ok(None);
+    };
+    let (rest, fragment) = match rest.split_once('#') {
+        Some((rest, fragment)) => (rest, Some(fragment)),
+        None => (rest, None),
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) => (rest, Some(query)),
+        None => (rest, None),
+    };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    let host = host.split(':').next().unwrap_or(host);
+    Ok(match (part.to_ascii_uppercase().as_str(), key) {
+        ("HOST", None) => Some(host.to_owned()),
+        ("PATH", None) => Some(path.to_owned()),
+        ("QUERY", None) => query.map(str::to_owned),
+        ("QUERY", Some(key)) => {
+            let pairs = query.unwrap_or_default().split('&');
+            let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+            pairs
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value.to_owned())
+        }
+        ("REF", None) => fragment.map(str::to_owned),
+        ("PROTOCOL", None) => Some(scheme.to_owned()),
+        ("AUTHORITY", None) => Some(authority.to_owned()),
+        ("FILE", None) => Some(match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        }),
+        ("USERINFO", None) => user.map(str::to_owned),
+        (other, _) => return call.unfit(format!("'{other}' is not a part of an address")),
     })
 }

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, UInt32Array,
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, ListArray, UInt32Array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Float64Type};
+use datafusion::arrow::datatypes::{
+    DataType as ArrowType, Decimal128Type, Field, Float64Type, Int64Type,
+};
 use datafusion::arrow::row::{RowConverter, SortField};
 
 use super::call::{Call, Definition, Gives, Kind, function, known};
-use crate::engine::cast::{Casting, map_array};
-use crate::engine::types::{list_of, map_of};
+use crate::datatype::DataType;
+use crate::engine::cast::{Casting, cast, map_array};
+use crate::engine::types::{column_type, list_of, map_of};
 use crate::error::{Error, Result};
 
 #[rustfmt::skip]
@@ -28,6 +31,12 @@ pub(super) const HISTOGRAM_OF: Definition = function("__histogram_of", "__histog
 
 #[rustfmt::skip]
 pub(super) const PERCENTILE_OF: Definition = function("__percentile_of", "__percentile_of", "the number below which a share of a list lies; NULL is the smallest", &[Kind::List, Kind::Double], 0, Gives::Double, percentile_of_numbers);
+
+#[rustfmt::skip]
+pub(super) const SUMS_OF: Definition = function("__sums_of", "__sums_of", "a map of pairs; the values of equal keys are added, NULL as 0", &[Kind::List], 0, Gives::Of(map_type), sums_of_pairs);
+
+#[rustfmt::skip]
+pub(super) const DISCRETE_OF: Definition = function("__discrete_of", "__discrete_of", "the first item of a sorted list up to which a share of it lies", &[Kind::List, Kind::Double], 0, Gives::Of(|types, _| item_type(&types[0])), discrete_of_items);
 
 fn item_type(given: &ArrowType) -> Result<ArrowType> {
     match given {
@@ -50,7 +59,7 @@ fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     Ok(map_of(key, value))
 }
 
-fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+pub(super) fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     let (key, value) = pair_types(types)?;
     Ok(map_of(key, list_of(value)))
 }
@@ -139,7 +148,7 @@ fn map_of_pairs(call: &Call) -> Result<ArrayRef> {
     grouped.map(keys, values)
 }
 
-fn multimap_of_pairs(call: &Call) -> Result<ArrayRef> {
+pub(super) fn multimap_of_pairs(call: &Call) -> Result<ArrayRef> {
     let list = call.list(0)?.array().clone();
     let (keys, values) = pairs(&list);
     let grouped = Grouped::new(call, &list, &keys)?;
@@ -247,4 +256,93 @@ fn histogram_of_numbers(call: &Call) -> Result<ArrayRef> {
         Some(NullBuffer::from(valid)),
         false,
     )
+}
+
+fn sums_of_pairs(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?.array().clone();
+    let (keys, values) = pairs(&list);
+    let grouped = Grouped::new(call, &list, &keys)?;
+    let keys = grouped.first(&keys)?;
+    let given = values.data_type().clone();
+    let is_exact = given.is_integer() || given.is_decimal();
+    let overflow = || Error::overflow("function map_union_sum: a sum is out of range");
+    let sums: ArrayRef = if is_exact {
+        let units = match given.is_decimal() {
+            true => values
+                .as_primitive::<Decimal128Type>()
+                .iter()
+                .collect::<Vec<_>>(),
+            false => {
+                let wide = cast(&values, &DataType::BigInt, call.casting)?;
+                let wide = wide.as_primitive::<Int64Type>().iter();
+                wide.map(|value| value.map(i128::from)).collect()
+            }
+        };
+        let sum = |group: &Vec<u32>| {
+            let mut parts = group.iter().map(|item| units[*item as usize].unwrap_or(0));
+            parts
+                .try_fold(0i128, i128::checked_add)
+                .ok_or_else(overflow)
+        };
+        let sums = grouped.groups.iter().map(sum).collect::<Result<Vec<_>>>()?;
+        match &given {
+            ArrowType::Decimal128(precision, _) => {
+                let limit = 10i128.pow(u32::from(*precision));
+                if sums.iter().any(|sum| sum.abs() >= limit) {
+                    return Err(overflow());
+                }
+                let sums = Decimal128Array::from_iter_values(sums);
+                Arc::new(sums.with_data_type(given.clone()))
+            }
+            _ => {
+                let sums = sums
+                    .into_iter()
+                    .map(|sum| i64::try_from(sum).map_err(|_| overflow()));
+                let sums = Int64Array::from(sums.collect::<Result<Vec<_>>>()?);
+                let to = column_type(&given).unwrap_or(DataType::BigInt);
+                cast(&(Arc::new(sums) as ArrayRef), &to, call.casting)?
+            }
+        }
+    } else {
+        let numbers = cast(&values, &DataType::Double, call.casting)?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        let value = |item: &u32| match numbers.is_valid(*item as usize) {
+            true => numbers.value(*item as usize),
+            false => 0.0,
+        };
+        let sums = grouped
+            .groups
+            .iter()
+            .map(|group| group.iter().map(value).sum::<f64>());
+        let sums: ArrayRef = Arc::new(Float64Array::from_iter_values(sums));
+        let to = column_type(&given).unwrap_or(DataType::Double);
+        cast(&sums, &to, call.casting)?
+    };
+    grouped.map(keys, sums)
+}
+
+/// Manual page: "PERCENTILE_DISC".
+fn discrete_of_items(call: &Call) -> Result<ArrayRef> {
+    let list = call.list(0)?;
+    let share = call.double(1)?;
+    let offsets = list.array().value_offsets();
+    let mut places: Vec<Option<u32>> = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        let at = list.row(row);
+        let range = offsets[at] as u32..offsets[at + 1] as u32;
+        let share = share.get(row).filter(|_| list.array().is_valid(at));
+        places.push(match share {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                return Err(Error::argument_value(
+                    "function percentile_disc: a share is from 0 to 1",
+                ));
+            }
+            Some(share) if !range.is_empty() => {
+                let place = (share * range.len() as f64).ceil().max(1.0) as u32;
+                Some(range.start + place - 1)
+            }
+            _ => None,
+        });
+    }
+    take(list.array().values(), &UInt32Array::from(places), None).map_err(failed)
 }

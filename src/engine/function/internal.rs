@@ -3,10 +3,13 @@
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType as ArrowType, TimestampMillisecondType};
 
-use super::array::{ELEMENT, MAP, POSITIONS};
+use super::array::{ELEMENT, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
 use super::exact::AS_EXACT;
-use super::gathered::{COUNTS_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF};
+use super::gathered::{
+    COUNTS_OF, DISCRETE_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF, SUMS_OF,
+};
+use super::map::{MAP, MAP_ZIP};
 use super::ordered::{ONLY_OF, ORDERED_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast, without_negative_zero};
@@ -16,6 +19,11 @@ use crate::error::Result;
 pub(super) const FUNCTIONS: &[Definition] = &[
     ELEMENT,
     MAP,
+    MAP_ZIP,
+    SUMS_OF,
+    DISCRETE_OF,
+    super::encoding::DECODE,
+    super::encoding::URL_PART,
     POSITIONS,
     MAP_OF,
     MULTIMAP_OF,

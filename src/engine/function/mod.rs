@@ -11,8 +11,10 @@ mod exact;
 mod format;
 mod from_json;
 mod gathered;
+mod higher;
 mod internal;
 mod json;
+mod map;
 mod math;
 mod native;
 mod operator;
@@ -47,13 +49,14 @@ pub struct Described {
 }
 
 /// Families of functions that work row by row.
-const FAMILIES: [(&str, &[Definition]); 10] = [
-    ("arrays and maps", array::FUNCTIONS),
+const FAMILIES: [(&str, &[Definition]); 11] = [
+    ("arrays", array::FUNCTIONS),
     ("choosing", conditional::FUNCTIONS),
     ("conversion", convert::FUNCTIONS),
     ("date and time", datetime::FUNCTIONS),
     ("encoding and hashing", encoding::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
+    ("maps", map::FUNCTIONS),
     ("mathematics", math::FUNCTIONS),
     ("regular expressions", regexp::FUNCTIONS),
     ("similarity", similarity::FUNCTIONS),

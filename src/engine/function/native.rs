@@ -8,6 +8,7 @@ use datafusion::functions_aggregate::{
     approx_distinct::approx_distinct_udaf,
     array_agg::array_agg_udaf,
     bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf},
+    bool_and_or::{bool_and_udaf, bool_or_udaf},
     correlation::corr_udaf,
     count::count_udaf,
     covariance::{covar_pop_udaf, covar_samp_udaf},
@@ -37,6 +38,7 @@ const fn native(name: &'static str, usage: &'static str, summary: &'static str) 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Described] = &[
     native("all_match", "all_match(array a, function f)", "Returns whether f is true of every item."),
+    native("any", "any(boolean x)", "Returns whether x is true in a row of the group."),
     native("any_match", "any_match(array a, function f)", "Returns whether f is true of an item."),
     native("any_value", "any_value(value)", "Returns a value of the group."),
     native("approx_distinct", "approx_distinct(value)", "Returns about how many different values there are."),
@@ -49,12 +51,15 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("array_intersect", "array_intersect(array a, array b)", "Returns the items that are in both arrays."),
     native("array_max", "array_max(array a)", "Returns the greatest item."),
     native("array_min", "array_min(array a)", "Returns the smallest item."),
+    native("array_reduce", "array_reduce(array a, initial, function merge, function result)", "Puts the items into a buffer one by one, and makes a result of it."),
     native("array_repeat", "array_repeat(value, int n)", "Makes an array of one value n times."),
     native("array_union", "array_union(array a, array b)", "Returns the different items of two arrays."),
     native("avg", "avg([distinct] number x)", "Returns the mean; of BIGINT as DOUBLE."),
     native("bitwise_and_agg", "bitwise_and_agg(bigint x)", "Returns the bits that all values have."),
     native("bitwise_or_agg", "bitwise_or_agg(bigint x)", "Returns the bits that any value has."),
     native("bitwise_xor_agg", "bitwise_xor_agg(bigint x)", "Returns the exclusive or of all values."),
+    native("bool_and", "bool_and(boolean x)", "Returns whether x is true in all rows of the group."),
+    native("bool_or", "bool_or(boolean x)", "Returns whether x is true in a row of the group."),
     native("cast", "cast(value as type)", "Converts a value to another type."),
     native("cluster_sample", "cluster_sample(bigint n[, bigint m]) over (...)", "Returns whether a row is in a random sample, one of n or m of n of its partition."),
     native("coalesce", "coalesce(value[, value, ...])", "Returns the first value that is not NULL."),
@@ -68,7 +73,8 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("cume_dist", "cume_dist() over (...)", "Returns the share of rows up to this one."),
     native("current_date", "current_date()", "Returns today."),
     native("current_timestamp", "current_timestamp()", "Returns the time of the statement as TIMESTAMP."),
-    native("decode", "decode(value, search, result[, ...][, default])", "Returns the result of the search that equals the value."),
+    native("current_timezone", "current_timezone()", "Returns the name of the session's time zone."),
+    native("decode", "decode(value, search, result[, ...][, default]) | decode(binary value, string charset)", "Returns the result of the search that equals the value, or the text of bytes."),
     native("dense_rank", "dense_rank() over (...)", "Returns the rank without gaps."),
     native("extract", "extract(part from datetime d)", "Returns a part of a time as a number."),
     native("field", "field(struct s, string name)", "Returns a field of a struct."),
@@ -90,7 +96,9 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("map_filter", "map_filter(map m, function f)", "Returns the pairs of which f is true."),
     native("map_keys", "map_keys(map m)", "Returns the keys of a map."),
     native("map_union", "map_union(map m)", "Joins the maps of the group."),
+    native("map_union_sum", "map_union_sum(map m)", "Joins the maps of the group, adding the values of equal keys."),
     native("map_values", "map_values(map m)", "Returns the values of a map."),
+    native("map_zip_with", "map_zip_with(map a, map b, function f)", "Makes a map of the keys of two maps to what a function makes of both values."),
     native("max", "max(value)", "Returns the greatest value."),
     native("max_by", "max_by(value, key)", "Returns the value in the row with the greatest key."),
     native("max_pt", "max_pt(string table)", "Returns the greatest value of a table's first partition column that holds data."),
@@ -106,9 +114,12 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("numeric_histogram", "numeric_histogram(bigint n, double x)", "Returns a map of about n centres to how many values lie near them."),
     native("nvl", "nvl(value, default)", "Returns the default where the value is NULL."),
     native("nvl2", "nvl2(value, known, unknown)", "Returns one of two values, whether the first is NULL or not."),
+    native("partition_exists", "partition_exists(string table, string partition)", "Returns whether a table has a partition."),
     native("percent_rank", "percent_rank() over (...)", "Returns the rank as a share."),
     native("percentile", "percentile(number x, double p)", "Returns the exact value below which a share of the rows lies."),
     native("percentile_approx", "percentile_approx(number x, double p[, n])", "Returns the value below which a share of the rows lies."),
+    native("percentile_cont", "percentile_cont(number x, double p[, boolean ignore_nulls])", "Returns the value below which a share of the rows lies, between two values where it has to."),
+    native("percentile_disc", "percentile_disc(value, double p[, boolean ignore_nulls])", "Returns the first value up to which a share of the rows lies."),
     native("rank", "rank() over (...)", "Returns the rank with gaps."),
     native("row_number", "row_number() over (...)", "Returns the number of a row."),
     native("sample", "sample(bigint n, bigint k[, column, ...])", "Returns whether a row is in the kth of n parts, drawn by lot or by the hash of columns."),
@@ -117,6 +128,7 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("stddev_samp", "stddev_samp(double x)", "Returns the standard deviation of a sample."),
     native("struct", "struct(value[, value, ...])", "Makes a struct with fields col1, col2, ...."),
     native("sum", "sum([distinct] number x)", "Returns the sum; of BIGINT as BIGINT."),
+    native("table_exists", "table_exists(string table)", "Returns whether there is a table."),
     native("transform", "transform(array a, function f)", "Returns f of every item."),
     native("transform_keys", "transform_keys(map m, function f)", "Returns the map with f of key and value as keys."),
     native("transform_values", "transform_values(map m, function f)", "Returns the map with f of key and value as values."),
@@ -161,6 +173,8 @@ pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
         bit_and_udaf(),
         bit_or_udaf(),
         bit_xor_udaf(),
+        bool_and_udaf(),
+        bool_or_udaf(),
         corr_udaf(),
         count_udaf(),
         covar_pop_udaf(),
@@ -195,4 +209,7 @@ pub(super) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
         .higher_order_functions()
         .take()
         .unwrap_or_default()
+        .into_iter()
+        .chain(super::higher::functions())
+        .collect()
 }

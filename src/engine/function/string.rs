@@ -18,10 +18,10 @@ const TEXT_MAX: usize = 8 << 20;
 pub(super) const FUNCTIONS: &[Definition] = &[
     function("ascii", "ascii(string str)", "Returns the code of the first character.", &[Text], 0, Gives::Int, ascii),
     function("char_matchcount", "char_matchcount(string str1, string str2)", "Returns how many characters of str1 are in str2.", &[Text, Text], 0, Gives::Int, char_matchcount),
-    function("chr", "chr(bigint code)", "Returns the character with a code from 0 to 255.", &[Int], 0, Gives::Text, chr),
+    function("chr", "chr(bigint code)", "Returns the character with a code from 0 to 127.", &[Int], 0, Gives::Text, chr),
     variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(super::array::concat_type), concat),
     variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Text, concat_ws),
-    function("find_in_set", "find_in_set(string str, string list)", "Returns the position of str in a comma-separated list, 0 where it is not there.", &[Text, Text], 0, Gives::Int, find_in_set),
+    function("find_in_set", "find_in_set(string str, string list[, string separator])", "Returns the position of str in a list with commas or another separator, 0 where it is not there.", &[Text, Text, Text], 1, Gives::Int, find_in_set),
     function("format_number", "format_number(double number, int digits)", "Writes a number with thousands separators and so many decimal digits.", &[Number, Int], 0, Gives::Text, format_number),
     function("initcap", "initcap(string str)", "Turns the first letter of each word into upper case, the others into lower case.", &[Text], 0, Gives::Text, initcap),
     function("instr", "instr(string str, string part[, bigint start[, bigint nth]])", "Returns where the nth part begins, 0 where it is not there.", &[Text, Text, Int, Int], 2, Gives::Int, instr),
@@ -69,8 +69,8 @@ fn char_matchcount(call: &Call) -> Result<ArrayRef> {
 fn chr(call: &Call) -> Result<ArrayRef> {
     let code = call.int(0)?;
     call.texts(|row| match u8::try_from(known!(code.get(row))) {
-        Ok(code) => Ok(Some(char::from(code).to_string())),
-        Err(_) => call.unfit("a code is from 0 to 255"),
+        Ok(code) if code.is_ascii() => Ok(Some(char::from(code).to_string())),
+        _ => call.unfit("a code is from 0 to 127"),
     })
 }
 
@@ -134,10 +134,14 @@ fn concat_ws(call: &Call) -> Result<ArrayRef> {
 }
 
 fn find_in_set(call: &Call) -> Result<ArrayRef> {
-    let (text, list) = (call.text(0)?, call.text(1)?);
+    let (text, list, separator) = (call.text(0)?, call.text(1)?, call.text_or(2, ",")?);
     call.values::<Int64Type>(|row| {
         let (text, list) = (known!(text.get(row)), known!(list.get(row)));
-        let place = list.split(',').position(|item| item == text);
+        let separator = known!(separator.get(row));
+        let place = match separator {
+            "" => (list == text).then_some(0),
+            separator => list.split(separator).position(|item| item == text),
+        };
         Ok(Some(place.map_or(0, |place| place as i64 + 1)))
     })
 }
@@ -259,11 +263,27 @@ fn instr(call: &Call) -> Result<ArrayRef> {
     call.values::<Int64Type>(|row| {
         let (text, part) = (known!(text.get(row)), known!(part.get(row)));
         let (start, nth) = (known!(start.get(row)), known!(nth.get(row)));
-        if start < 1 || nth < 1 {
-            return call.unfit("start and nth are at least 1");
+        if start == 0 || nth < 1 {
+            return call.unfit("start is not 0, nth at least 1");
         }
-        Ok(Some(find_nth(text, part, start as usize, nth as usize)))
+        Ok(Some(match usize::try_from(start) {
+            Ok(start) => find_nth(text, part, start, nth as usize),
+            Err(_) => find_nth_from_end(text, part, start.unsigned_abs() as usize, nth as usize),
+        }))
     })
+}
+
+/// Where the nth part begins, searched backwards from the character `start` from the end, at which it may begin.
+fn find_nth_from_end(text: &str, part: &str, start: usize, nth: usize) -> i64 {
+    let chars: Vec<char> = text.chars().collect();
+    let part: Vec<char> = part.chars().collect();
+    let Some(last) = chars.len().checked_sub(start) else {
+        return 0;
+    };
+    let mut places = (0..=last)
+        .rev()
+        .filter(|at| chars[*at..].starts_with(&part));
+    places.nth(nth - 1).map_or(0, |at| at as i64 + 1)
 }
 
 fn locate(call: &Call) -> Result<ArrayRef> {

@@ -14,6 +14,8 @@ pub(super) const FUNCTIONS: &[Described] = &[
     Described { name: "explode", usage: "explode(array|map value)", summary: "Makes a row of each item of an array or each pair of a map." },
     Described { name: "inline", usage: "inline(array<struct> value)", summary: "Makes a row of each struct of an array." },
     Described { name: "json_tuple", usage: "json_tuple(string json, string key1[, string key2, ...])", summary: "Returns several members of a JSON text as columns." },
+    Described { name: "keyvalue_tuple", usage: "keyvalue_tuple(string str, string split1, string split2, string key1[, string key2, ...])", summary: "Returns the values of several keys of a text of pairs as columns." },
+    Described { name: "parse_url_tuple", usage: "parse_url_tuple(string url, string part1[, string part2, ...])", summary: "Returns several parts of an address as columns; QUERY:k is the value of a key." },
     Described { name: "posexplode", usage: "posexplode(array value)", summary: "Makes a row of each item of an array, with its position from 0." },
     Described { name: "stack", usage: "stack(int n, value1[, value2, ...])", summary: "Arranges values in n rows." },
     Described { name: "trans_array", usage: "trans_array(int keys, string separator, key1, ..., column1, ...)", summary: "Splits the columns by a separator and makes a row of each piece, repeating the keys." },
@@ -120,6 +122,37 @@ pub(in crate::engine) fn plan_table_function(
                 Ok(Output {
                     name: format!("c{number}"),
                     expr: call("__json_member", vec![json.clone(), key])?,
+                    is_list: false,
+                    field: None,
+                })
+            });
+            members.collect()
+        }
+        "keyvalue_tuple" => {
+            if count < 4 {
+                return wrong(count);
+            }
+            let keys = arguments.split_off(3);
+            let members = keys.into_iter().enumerate().map(|(number, key)| {
+                let given = arguments.iter().cloned().chain([key]);
+                Ok(Output {
+                    name: format!("c{number}"),
+                    expr: call("keyvalue", given.collect())?,
+                    is_list: false,
+                    field: None,
+                })
+            });
+            members.collect()
+        }
+        "parse_url_tuple" => {
+            if count < 2 {
+                return wrong(count);
+            }
+            let url = arguments.remove(0);
+            let members = arguments.into_iter().enumerate().map(|(number, part)| {
+                Ok(Output {
+                    name: format!("c{number}"),
+                    expr: call("__url_part", vec![url.clone(), part])?,
                     is_list: false,
                     field: None,
                 })

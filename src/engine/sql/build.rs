@@ -37,6 +37,10 @@ pub(in crate::engine) fn number(value: impl ToString) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
+pub(in crate::engine) fn boolean(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).into())
+}
+
 pub(in crate::engine) fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }

@@ -1,5 +1,8 @@
 //! Calls: functions of MaxCompute become the planner's, some become expressions.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart,
@@ -8,13 +11,14 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::Rewriting;
 use super::build::{
-    arguments, binary, call, case, in_bucket, literal_number, literal_text, null, number, order_by,
-    text,
+    arguments, binary, boolean, call, case, in_bucket, literal_number, literal_text, null, number,
+    order_by, text,
 };
 use super::dialect::CAST;
 use super::lambda::rewrite_higher;
 use super::tokens::offset;
 use super::window::default_frame_of;
+use crate::engine::function::described;
 use crate::error::{Error, Result};
 
 /// A call: names of MaxCompute become the planner's, some functions become expressions.
@@ -36,6 +40,10 @@ pub(super) fn rewrite_call(
             function.name
         ))
         .at(at));
+    }
+    if !is_known(&name) {
+        let detail = format!("function or view '{name}' cannot be resolved");
+        return Err(Error::semantic(detail).at(at));
     }
     if let Some(WindowType::WindowSpec(spec)) = &function.over
         && is_distinct(&function)
@@ -76,6 +84,7 @@ pub(super) fn rewrite_call(
                 Some(next()),
             )
         }
+        "decode" if count == 2 => call("__decode", taken),
         "decode" => {
             if count < 3 {
                 return Err(Error::argument_count(&name, count).at(at));
@@ -96,6 +105,10 @@ pub(super) fn rewrite_call(
                 ));
             }
             case(branches, otherwise)
+        }
+        "current_timezone" => {
+            needs(0..=0)?;
+            text(rewriting.options.zone.name())
         }
         "getdate" | "now" | "current_timestamp" | "current_date" | "localtimestamp" => {
             let now = number(rewriting.options.now_ms);
@@ -128,6 +141,22 @@ pub(super) fn rewrite_call(
                     .at(at));
                 }
             }
+        }
+        "table_exists" | "partition_exists" => {
+            needs(if name == "table_exists" { 1..=1 } else { 2..=2 })?;
+            let constant = |expr: Expr| {
+                literal_text(&expr).map(str::to_owned).ok_or_else(|| {
+                    Error::semantic(format!("the arguments of {name} are constant strings")).at(at)
+                })
+            };
+            let table = constant(next())?.to_lowercase();
+            let (project, table) = match table.split_once('.') {
+                Some((project, table)) => (Some(project), table),
+                None => (None, table.as_str()),
+            };
+            let partition = (count == 2).then(|| constant(next())).transpose()?;
+            let exists = (rewriting.exists)(project, table, partition.as_deref());
+            boolean(exists.map_err(|error| error.at(at))?)
         }
         "count_if" => {
             needs(1..=1)?;
@@ -302,6 +331,34 @@ pub(super) fn rewrite_call(
             rename(&mut function, "array_agg");
             call("__map_of", [call("flatten", [Expr::Function(function)])])
         }
+        "map_union_sum" => {
+            needs(1..=1)?;
+            let map = next();
+            only_where(&mut function, Expr::IsNotNull(Box::new(map.clone())));
+            set_arguments(&mut function, vec![call("map_entries", [map])]);
+            rename(&mut function, "array_agg");
+            call("__sums_of", [call("flatten", [Expr::Function(function)])])
+        }
+        "percentile_disc" => {
+            needs(2..=3)?;
+            let (value, share) = (next(), next());
+            let ignores = match (count == 3).then(next) {
+                Some(Expr::Value(flag)) if flag.value == Value::Boolean(false) => false,
+                None | Some(Expr::Value(_)) => true,
+                Some(_) => {
+                    let detail = "function percentile_disc: the third argument is true or false";
+                    return Err(Error::argument_value(detail).at(at));
+                }
+            };
+            if ignores {
+                only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            }
+            let order = vec![order_by(value.clone(), true)];
+            call(
+                "__discrete_of",
+                [ordered(function, value, order, false), share],
+            )
+        }
         "histogram" => {
             needs(1..=1)?;
             let value = next();
@@ -433,6 +490,18 @@ fn first_known(mut values: Vec<Expr>) -> Expr {
     case(values.into_iter().map(known).collect(), last)
 }
 
+/// Whether MaxCompute has a function of that name, or the rewriting made the call. The planner has functions of its own.
+fn is_known(name: &str) -> bool {
+    static NAMES_OF_ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let described = described().into_iter().map(|function| function.name);
+        let renamed = NAMES.iter().map(|(ours, _)| *ours);
+        described.chain(renamed).collect()
+    });
+    // `LIKE ALL (…)` and the points of time travel read like calls.
+    const READ_AS_CALLS: [&str; 3] = ["all", "get_latest_timestamp", "get_latest_version"];
+    name.starts_with("__") || READ_AS_CALLS.contains(&name) || NAMES_OF_ALL.contains(name)
+}
+
 /// Functions that the planner knows by another name.
 const NAMES: &[(&str, &str)] = &[
     ("array", "make_array"),
@@ -448,6 +517,7 @@ const NAMES: &[(&str, &str)] = &[
     ("transform", "array_transform"),
     ("filter", "array_filter"),
     ("any_match", "array_any_match"),
+    ("any", "bool_or"),
 ];
 
 /// Functions of the planner whose numbers are unsigned, which MaxCompute has not: they are BIGINT.

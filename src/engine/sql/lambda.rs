@@ -19,6 +19,11 @@ const ITEM: &str = "__item";
 pub(super) fn rewrite_higher(name: &str, arguments: &[Expr]) -> Option<Result<Expr>> {
     let wanted = match name {
         "all_match" => (2, 1),
+        "map_zip_with" => (3, 3),
+        // Its other form takes no function.
+        "array_sort" if arguments.len() == 2 => {
+            return Some(Ok(call("__array_sort_by", arguments.to_vec())));
+        }
         "zip_with" => (3, 2),
         "map_filter" | "transform_keys" | "transform_values" => (2, 2),
         _ => return None,
@@ -27,6 +32,13 @@ pub(super) fn rewrite_higher(name: &str, arguments: &[Expr]) -> Option<Result<Ex
 }
 
 fn rewrite(name: &str, arguments: &[Expr], (count, parameters): (usize, usize)) -> Result<Expr> {
+    // What becomes of equal keys may stand first.
+    let (policy, arguments) = match arguments {
+        [first, rest @ ..] if name == "transform_keys" && rest.len() == count => {
+            (Some(first), rest)
+        }
+        _ => (None, arguments),
+    };
     if arguments.len() != count {
         return Err(Error::argument_count(name, arguments.len()));
     }
@@ -48,10 +60,11 @@ fn rewrite(name: &str, arguments: &[Expr], (count, parameters): (usize, usize)) 
     let item = || Expr::Identifier(Ident::with_quote('`', ITEM));
     let field = |field: &str| call("get_field", [item(), text(field)]);
     // The body with its parameters read from fields of the one item.
-    let body = |fields: [&str; 2]| {
+    let body = |fields: &[&str]| {
         let mut body = lambda.body.as_ref().clone();
+        let fields = fields.iter().map(|name| field(name));
         let mut replacing = Replacing {
-            names: names.iter().copied().zip(fields.map(field)).collect(),
+            names: names.iter().copied().zip(fields).collect(),
         };
         let _ = body.visit(&mut replacing);
         body
@@ -68,21 +81,30 @@ fn rewrite(name: &str, arguments: &[Expr], (count, parameters): (usize, usize)) 
             let zipped = call("arrays_zip", [arguments[0].clone(), arguments[1].clone()]);
             call(
                 "array_transform",
-                [zipped, one_parameter(ITEM, body(["0", "1"]))],
+                [zipped, one_parameter(ITEM, body(&["0", "1"]))],
             )
         }
+        "map_zip_with" => {
+            let zipped = call("__map_zip", [arguments[0].clone(), arguments[1].clone()]);
+            let made = pair(field("key"), body(&["key", "0", "1"]));
+            let made = call("array_transform", [zipped, one_parameter(ITEM, made)]);
+            call("map_from_entries", [made])
+        }
         "map_filter" => {
-            let kept = one_parameter(ITEM, body(["key", "value"]));
+            let kept = one_parameter(ITEM, body(&["key", "value"]));
             call("map_from_entries", [call("array_filter", [pairs(), kept])])
         }
         other => {
-            let made = body(["key", "value"]);
+            let made = body(&["key", "value"]);
             let made = match other {
                 "transform_keys" => pair(made, field("value")),
                 _ => pair(field("key"), made),
             };
             let made = call("array_transform", [pairs(), one_parameter(ITEM, made)]);
-            call("map_from_entries", [made])
+            call(
+                "map_from_entries",
+                policy.cloned().into_iter().chain([made]),
+            )
         }
     })
 }

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::visit_expressions;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DateTimeField, Expr, GroupByExpr, Ident, Interval, ObjectName,
-    ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind, PivotValueSource,
-    Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor, TrimWhereField, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, DateTimeField, Distinct, Expr, GroupByExpr, Ident, Interval,
+    ObjectName, ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind,
+    PivotValueSource, Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor,
+    TrimWhereField, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::build::{
@@ -34,6 +34,10 @@ pub(in crate::engine) type MaxPartition<'a> =
 pub(in crate::engine) type Latest<'a> =
     dyn FnMut(Option<&str>, &str, usize) -> Result<(i64, i64)> + 'a;
 
+/// Asks for a project's table, or for a partition of it.
+pub(in crate::engine) type Exists<'a> =
+    dyn FnMut(Option<&str>, &str, Option<&str>) -> Result<bool> + 'a;
+
 /// What the pass needs to know.
 pub(in crate::engine) struct Rewriting<'a> {
     pub options: &'a Options,
@@ -42,6 +46,8 @@ pub(in crate::engine) struct Rewriting<'a> {
     pub max_partition: &'a mut MaxPartition<'a>,
     /// The LSN and the time of the nth last change of a table's rows.
     pub latest: &'a mut Latest<'a>,
+    /// Whether there is a table, or a partition of it.
+    pub exists: &'a mut Exists<'a>,
 }
 
 /// Rewrites `query`.
@@ -209,6 +215,9 @@ impl Rewriter<'_, '_> {
             return Err(Error::semantic(
                 "SELECT DISTINCT and GROUP BY can not be in the same query",
             ));
+        }
+        if matches!(select.distinct, Some(Distinct::On(_))) {
+            return Err(Error::not_supported("SELECT DISTINCT ON"));
         }
         for window in &mut select.named_window {
             default_frame_of_named(window);
@@ -454,10 +463,49 @@ impl Rewriter<'_, '_> {
                 ));
             }
             Expr::Function(function) => return rewrite_call(self.0, expr, function),
+            Expr::BinaryOp { op, .. } if is_foreign(&op) => {
+                return Err(Error::not_supported(format!("operator {op}")));
+            }
+            Expr::AtTimeZone { .. } => return Err(Error::not_supported("AT TIME ZONE")),
+            Expr::SimilarTo { .. } => return Err(Error::not_supported("SIMILAR TO")),
+            Expr::Overlay { .. } => return Err(Error::not_supported("OVERLAY")),
+            Expr::Collate { .. } => return Err(Error::not_supported("COLLATE")),
+            Expr::Dictionary(_) | Expr::Map(_) => {
+                return Err(Error::not_supported("a value in braces"));
+            }
             other => rows::expression(other)?,
         };
         Ok(())
     }
+}
+
+/// Operators of the planner that MaxCompute has not.
+fn is_foreign(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{
+        And, BitwiseAnd, BitwiseOr, BitwiseXor, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo,
+        Multiply, MyIntegerDivide, NotEq, Or, Plus, Spaceship, StringConcat,
+    };
+    !matches!(
+        op,
+        And | BitwiseAnd
+            | BitwiseOr
+            | BitwiseXor
+            | Divide
+            | Eq
+            | Gt
+            | GtEq
+            | Lt
+            | LtEq
+            | Minus
+            | Modulo
+            | Multiply
+            | MyIntegerDivide
+            | NotEq
+            | Or
+            | Plus
+            | Spaceship
+            | StringConcat
+    )
 }
 
 /// `INTERVAL '1-2' YEAR TO MONTH` and `INTERVAL '1 02:03:04' DAY TO SECOND` with each part named.
