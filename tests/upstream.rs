@@ -80,7 +80,19 @@ const FAULTS: &[Fault] = &[
     Fault {
         symptom: "`x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL",
         tables: &["create table n as values (3)"],
-        query: "select count(*) from n a join n b on a.column1 = b.column1 where a.column1 in (3, -1) and b.column1 not in (null, 0)",
+        query: "select count(*) from n a join n b on a.column1 = b.column1 where a.column1 in (3, -1, 7, 8) and b.column1 not in (null, 0, 5, 6)",
+        right: &["0"],
+    },
+    Fault {
+        symptom: "`x = 2 and 2 = x` is false in the condition of a join",
+        tables: &["create table n as values (2)"],
+        query: "select count(b.column1) from n a left join n b on a.column1 = b.column1 and 2 = a.column1",
+        right: &["1"],
+    },
+    Fault {
+        symptom: "COUNT(DISTINCT) of a constant column is 1, of no rows and of NULL too",
+        tables: &["create table n as select * from (values (2)) where false"],
+        query: "select count(distinct c) + 0 * count(distinct d) from (select 2 as c, null as d from n)",
         right: &["0"],
     },
     Fault {

@@ -391,6 +391,7 @@ fn new_state(key: StateKey) -> Result<SessionState> {
         ))])
         .with_expr_planners(planners)
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(rules::physical_rules())
         .with_relation_planners(vec![Arc::new(relations::RelationsPlanner)]);
     Ok(function::register(builder, key.casting).build())
 }

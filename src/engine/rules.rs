@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use datafusion::common::NullEquality;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
 
 /// The engine's rules, the guarded ones in their places.
 pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -38,6 +43,52 @@ pub(super) fn indispensable_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>>
     let mut rules = optimizer_rules();
     rules.retain(|rule| INDISPENSABLE.contains(&rule.name()));
     rules
+}
+
+/// The engine's rules for plans that can be run, the guarded one in its place.
+pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let guarded = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| match rule.name() {
+        // It takes the one value of a constant column for one that occurs and is not NULL.
+        "aggregate_statistics" => Arc::new(WithoutDistinct(rule)) as _,
+        _ => rule,
+    };
+    PhysicalOptimizer::new()
+        .rules
+        .into_iter()
+        .map(guarded)
+        .collect()
+}
+
+/// A rule that leaves plans with DISTINCT in an aggregate as they are.
+#[derive(Debug)]
+struct WithoutDistinct(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+impl PhysicalOptimizerRule for WithoutDistinct {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let has_distinct = plan.exists(|node| {
+            let aggregate = node.downcast_ref::<AggregateExec>();
+            Ok(aggregate.is_some_and(|aggregate| {
+                let mut aggregates = aggregate.aggr_expr().iter();
+                aggregates.any(|aggregate| aggregate.is_distinct())
+            }))
+        })?;
+        match has_distinct {
+            true => Ok(plan),
+            false => self.0.optimize(plan, config),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
 }
 
 fn is_null_safe_join(plan: &LogicalPlan) -> bool {

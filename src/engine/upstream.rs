@@ -9,6 +9,8 @@
 //! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
 //! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
 //! | issue 24246 | `x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL | [`separate_operands`] |
+//! | none known | `x = 2 and 2 = x` is false in the condition of a join | [`expression`] |
+//! | none known | COUNT(DISTINCT) of a constant column is 1, of no rows and of NULL too | [`super::rules`] |
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
 //! | none known | a grouping over IS DISTINCT FROM, which CASE may become, is an internal error | `skip_physical_aggregate_schema_check` |
@@ -194,15 +196,31 @@ pub(super) fn one_row_subqueries(expr: Expr, schema: &DFSchema, casting: Casting
     Ok(changed.data)
 }
 
-/// Whether an expression is a constant and not NULL.
-fn is_known(expr: &Expr) -> bool {
+/// The value of a constant.
+fn value_of(expr: &Expr) -> Option<ScalarValue> {
     match expr {
-        Expr::Literal(value, _) => !value.is_null(),
+        Expr::Literal(value, _) => Some(value.clone()),
         constant if !constant.any_column_refs() && !constant.is_volatile() => {
             let context = SimplifyContext::builder().build();
             let folded = ExprSimplifier::new(context).simplify(constant.clone());
-            matches!(folded, Ok(Expr::Literal(value, _)) if !value.is_null())
+            match folded {
+                Ok(Expr::Literal(value, _)) => Some(value),
+                _ => None,
+            }
         }
+        _ => None,
+    }
+}
+
+/// Whether an expression is a constant and not NULL.
+fn is_known(expr: &Expr) -> bool {
+    value_of(expr).is_some_and(|value| !value.is_null())
+}
+
+fn is_negative_zero(expr: &Expr) -> bool {
+    match value_of(expr) {
+        Some(ScalarValue::Float64(Some(value))) => value == 0.0 && value.is_sign_negative(),
+        Some(ScalarValue::Float32(Some(value))) => value == 0.0 && value.is_sign_negative(),
         _ => false,
     }
 }
@@ -236,6 +254,28 @@ pub(super) fn separate_operands(expr: Expr, casting: Casting) -> Result<Expr> {
     Ok(changed.data)
 }
 
+/// A comparison as the simplifier understands it, and whether it had to be changed: `x = 2` and `2 = x`, `x = 0.0` and
+/// `x = -0.0` are different values to it.
+fn with_plain_constant(expr: Expr, is_real: &dyn Fn(&Expr) -> bool) -> (Expr, bool) {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+        return (expr, false);
+    };
+    let is_constant = |expr: &Expr| !expr.any_column_refs() && !expr.is_volatile();
+    let (left, op, right, mut is_changed) = match op.swap() {
+        Some(swapped) if is_constant(&left) && !is_constant(&right) => (right, swapped, left, true),
+        _ => (left, op, right, false),
+    };
+    let mut right = right;
+    if op.supports_propagation() && is_real(&right) && is_negative_zero(&right) {
+        *right = match right.get_type(&DFSchema::empty()) {
+            Ok(DataType::Float32) => lit(0.0_f32),
+            _ => lit(0.0_f64),
+        };
+        is_changed = true;
+    }
+    (Expr::BinaryExpr(BinaryExpr { left, op, right }), is_changed)
+}
+
 /// One expression, its operands first.
 pub(super) fn expression(
     expr: Expr,
@@ -243,8 +283,9 @@ pub(super) fn expression(
     casting: Casting,
 ) -> Result<Transformed<Expr>> {
     let is_real = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| has_real(&given));
+    let (expr, is_turned) = with_plain_constant(expr, &is_real);
     let is_nested = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_nested());
-    Ok(match expr {
+    let changed = match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if op.supports_propagation() // what compares
                 && is_nested(&left) && is_real(&left) =>
@@ -334,6 +375,10 @@ pub(super) fn expression(
             Transformed::new_transformed(window, is_any)
         }
         other => Transformed::no(other),
+    };
+    Ok(Transformed {
+        transformed: changed.transformed || is_turned,
+        ..changed
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray,
-    StringViewArray, StringViewBuilder,
+    StringViewArray, StringViewBuilder, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType as ArrowType, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -241,6 +241,18 @@ impl ScalarUDFImpl for RowFunction {
                 .iter()
                 .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_constant { 1 } else { args.number_rows };
+        // Of NULL for a list or a map there is nothing but NULL, also where the optimizer asks and gives it no type.
+        let kinds = self.definition.takes.iter().zip(&args.args);
+        if kinds
+            .into_iter()
+            .any(|(kind, arg)| matches!(kind, Kind::List | Kind::Map) && arg.data_type().is_null())
+        {
+            let nulls = new_null_array(args.return_field.data_type(), rows);
+            return Ok(match is_constant {
+                true => ColumnarValue::Scalar(ScalarValue::try_from_array(&nulls, 0)?),
+                false => ColumnarValue::Array(nulls),
+            });
+        }
         let columns = args.args.iter().map(|arg| match arg {
             ColumnarValue::Array(array) => Ok((Arc::clone(array), false)),
             ColumnarValue::Scalar(value) => Ok((value.to_array()?, true)),

@@ -6,7 +6,9 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Datum, PrimitiveArray, Scalar};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Datum, PrimitiveArray, Scalar, new_null_array,
+};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
     DataType as ArrowType, Decimal128Type, Float64Type, Int64Type, i256,
@@ -124,6 +126,11 @@ impl ScalarUDFImpl for OperatorFunction {
             .args
             .iter()
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        // The optimizer asks what comes of NULL without a type.
+        if args.args.iter().any(|arg| arg.data_type().is_null()) {
+            let nulls = new_null_array(args.return_field.data_type(), args.number_rows);
+            return Ok(ColumnarValue::Array(nulls));
+        }
         let (left, right) = (datum(&args.args[0])?, datum(&args.args[1])?);
         let failed = |error: ArrowError| match error {
             ArrowError::DivideByZero => external(Error::overflow("division by zero")),

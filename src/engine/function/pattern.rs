@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_match_that_takes_too_long_is_given_up() {
-        let pattern = Pattern::new("^(?=(a+)+$)(a+)+\\2b").expect("a pattern");
+        let pattern = Pattern::new("^(a|aa)+\\1\\1b$").expect("a pattern");
         let error = pattern.is_match(&"a".repeat(60)).expect_err("too long");
         assert!(error.to_string().contains("ODPS-0121011"), "{error}");
     }

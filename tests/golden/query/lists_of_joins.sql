@@ -6,3 +6,6 @@ select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, 0) and b.k not i
 select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, 0) and b.k not in (b.k, 7);
 select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, 0) and b.k not in (if(b.p = 'p1', 3, 8), 7);
 select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, -1) and b.k in (3, null);
+select a.k, b.p from t a join t b on a.k <=> b.k where a.k in (3, -1, 9, 8) and b.k not in (cast(null as bigint), -5, 0, -5);
+select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, 0, 9, 8) and b.k not in (b.k, 7, 6, 5);
+select a.k, b.p from t a join t b on a.k = b.k where a.k in (3, 0, 9, 8) and b.k not in (if(b.p = 'p1', 3, 8), 7, 6, 5);
