@@ -91,8 +91,8 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         symptom: "COUNT(DISTINCT) of a constant column is 1, of no rows and of NULL too",
-        tables: &["create table n as select * from (values (2)) where false"],
-        query: "select count(distinct c) + 0 * count(distinct d) from (select 2 as c, null as d from n)",
+        tables: &["create table n as values (2)"],
+        query: "select count(distinct d), count(distinct c) from (select 2 as c, null as d from n)",
         right: &["0"],
     },
     Fault {
