@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::common::NullEquality;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{NullEquality, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, lit};
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -27,7 +27,72 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         };
         Arc::new(Guarded { rule, spares }) as _
     };
-    Optimizer::new().rules.into_iter().map(guarded).collect()
+    let mut rules: Vec<_> = Optimizer::new().rules.into_iter().map(guarded).collect();
+    let pushes = |rule: &Arc<dyn OptimizerRule + Send + Sync>| rule.name() == "push_down_filter";
+    if let Some(place) = rules.iter().position(pushes) {
+        rules.insert(place, Arc::new(ConstantsLast));
+    }
+    rules
+}
+
+/// Comparisons as the rule behind understands them: to it `x = 2` and `2 = x`, `x = 0.0` and `x = -0.0` are different values.
+#[derive(Debug)]
+struct ConstantsLast;
+
+impl ConstantsLast {
+    fn turned(expr: Expr) -> Result<Transformed<Expr>> {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+            return Ok(Transformed::no(expr));
+        };
+        let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(..));
+        let (left, op, mut right, mut is_changed) = match op.swap() {
+            Some(swapped) if is_literal(&left) && !is_literal(&right) => {
+                (right, swapped, left, true)
+            }
+            _ => (left, op, right, false),
+        };
+        // What compares.
+        if op.supports_propagation() {
+            let zero = match right.as_literal() {
+                Some(ScalarValue::Float64(Some(0.0))) => Some(lit(0.0_f64)),
+                Some(ScalarValue::Float32(Some(0.0))) => Some(lit(0.0_f32)),
+                _ => None,
+            };
+            if let Some(zero) = zero.filter(|zero| *zero != *right) {
+                *right = zero;
+                is_changed = true;
+            }
+        }
+        let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
+        Ok(Transformed::new_transformed(expr, is_changed))
+    }
+}
+
+impl OptimizerRule for ConstantsLast {
+    fn name(&self) -> &str {
+        "constants_last"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
+                plan.map_expressions(|expr| expr.transform_up(Self::turned))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
 }
 
 /// The rules without which a plan cannot be run: those that turn subqueries into joins, and what these need.

@@ -374,7 +374,13 @@ fn in_list(list: InList, schema: &DFSchema, casting: Casting) -> EngineResult<Tr
         let list = InList::new(Box::new(left), items, negated);
         return Ok(Transformed::yes(Expr::InList(list)));
     }
-    let equals = pairs.into_iter().map(|(left, right, _)| left.eq(right));
+    let equal = |(left, right, _): (Expr, Expr, bool)| {
+        upstream::expression(left.eq(right), schema, casting).map(|equal| equal.data)
+    };
+    let equals = pairs
+        .into_iter()
+        .map(equal)
+        .collect::<EngineResult<Vec<_>>>()?;
     let any = disjunction(equals).unwrap_or_else(|| lit(false));
     Ok(Transformed::yes(if negated { !any } else { any }))
 }

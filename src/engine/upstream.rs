@@ -9,7 +9,7 @@
 //! | none known | correlated NOT IN, and NOT IN of a constant, forget NULL | `typing::null_aware` |
 //! | none known | a condition without columns goes below an aggregate that has a row for the whole | [`fenced`] |
 //! | issue 24246 | `x in (1) and x in (2)`, `x in (1) and x not in (2, null)` and `x ^ x` forget NULL | [`separate_operands`] |
-//! | none known | `x = 2 and 2 = x` is false in the condition of a join | [`expression`] |
+//! | none known | `x = 2 and 2 = x` is false in the condition of a join | [`super::rules`] |
 //! | none known | COUNT(DISTINCT) of a constant column is 1, of no rows and of NULL too | [`super::rules`] |
 //! | issue 25457 | BETWEEN draws a random number twice | `sql::rewrite` |
 //! | pull 22835 | -0.0 and 0.0 differ for IN, NULLIF, CASE x WHEN, windows and DISTINCT | [`expression`] |
@@ -217,10 +217,10 @@ fn is_known(expr: &Expr) -> bool {
     value_of(expr).is_some_and(|value| !value.is_null())
 }
 
-fn is_negative_zero(expr: &Expr) -> bool {
+fn is_zero(expr: &Expr) -> bool {
     match value_of(expr) {
-        Some(ScalarValue::Float64(Some(value))) => value == 0.0 && value.is_sign_negative(),
-        Some(ScalarValue::Float32(Some(value))) => value == 0.0 && value.is_sign_negative(),
+        Some(ScalarValue::Float64(Some(value))) => value == 0.0,
+        Some(ScalarValue::Float32(Some(value))) => value == 0.0,
         _ => false,
     }
 }
@@ -254,28 +254,6 @@ pub(super) fn separate_operands(expr: Expr, casting: Casting) -> Result<Expr> {
     Ok(changed.data)
 }
 
-/// A comparison as the simplifier understands it, and whether it had to be changed: `x = 2` and `2 = x`, `x = 0.0` and
-/// `x = -0.0` are different values to it.
-fn with_plain_constant(expr: Expr, is_real: &dyn Fn(&Expr) -> bool) -> (Expr, bool) {
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
-        return (expr, false);
-    };
-    let is_constant = |expr: &Expr| !expr.any_column_refs() && !expr.is_volatile();
-    let (left, op, right, mut is_changed) = match op.swap() {
-        Some(swapped) if is_constant(&left) && !is_constant(&right) => (right, swapped, left, true),
-        _ => (left, op, right, false),
-    };
-    let mut right = right;
-    if op.supports_propagation() && is_real(&right) && is_negative_zero(&right) {
-        *right = match right.get_type(&DFSchema::empty()) {
-            Ok(DataType::Float32) => lit(0.0_f32),
-            _ => lit(0.0_f64),
-        };
-        is_changed = true;
-    }
-    (Expr::BinaryExpr(BinaryExpr { left, op, right }), is_changed)
-}
-
 /// One expression, its operands first.
 pub(super) fn expression(
     expr: Expr,
@@ -283,14 +261,23 @@ pub(super) fn expression(
     casting: Casting,
 ) -> Result<Transformed<Expr>> {
     let is_real = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| has_real(&given));
-    let (expr, is_turned) = with_plain_constant(expr, &is_real);
     let is_nested = |expr: &Expr| expr.get_type(schema).is_ok_and(|given| given.is_nested());
-    let changed = match expr {
+    Ok(match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if op.supports_propagation() // what compares
                 && is_nested(&left) && is_real(&left) =>
         {
             let [left, right] = [*left, *right].map(|side| Box::new(unsigned(side, casting)));
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        // Many equations become a list, to which -0.0 is another number.
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if op == Operator::Eq && is_real(&left) && is_zero(&right) != is_zero(&left) =>
+        {
+            let [left, right] = [*left, *right].map(|side| match is_zero(&side) {
+                true => Box::new(side),
+                false => Box::new(unsigned(side, casting)),
+            });
             Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
         Expr::ScalarFunction(mut call)
@@ -375,10 +362,6 @@ pub(super) fn expression(
             Transformed::new_transformed(window, is_any)
         }
         other => Transformed::no(other),
-    };
-    Ok(Transformed {
-        transformed: changed.transformed || is_turned,
-        ..changed
     })
 }
 

@@ -16,6 +16,7 @@ use super::build::{
 };
 use super::dialect::CAST;
 use super::lambda::rewrite_higher;
+use super::rewrite::is_random;
 use super::tokens::offset;
 use super::window::default_frame_of;
 use crate::engine::function::described;
@@ -83,6 +84,11 @@ pub(super) fn rewrite_call(
                 vec![(Expr::IsNotNull(Box::new(next())), next())],
                 Some(next()),
             )
+        }
+        "nullif" if count == 2 && given.as_deref().is_some_and(|given| !is_random(&given[0])) => {
+            let (value, other) = (next(), next());
+            let same = binary(value.clone(), BinaryOperator::Eq, other);
+            case(vec![(same, null())], Some(value))
         }
         "decode" if count == 2 => call("__decode", taken),
         "decode" => {

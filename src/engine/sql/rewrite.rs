@@ -551,7 +551,7 @@ fn sort_key(expr: Expr) -> OrderByExpr {
 }
 
 /// Whether an expression gives another value each time.
-fn is_random(expr: &Expr) -> bool {
+pub(super) fn is_random(expr: &Expr) -> bool {
     const NAMES: [&str; 4] = ["rand", "uuid", "unique_id", "shuffle"];
     visit_expressions(expr, |expr| match expr {
         Expr::Function(function)
