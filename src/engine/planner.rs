@@ -69,6 +69,14 @@ impl ExprPlanner for OperatorPlanner {
                 }
                 None
             }
+            BinaryOperator::BitwiseAnd | BinaryOperator::BitwiseOr | BinaryOperator::BitwiseXor => {
+                let is_inexact =
+                    |(_, given): &(Expr, ArrowType)| given.is_floating() || given.is_decimal();
+                if is_inexact(&operands.left) || is_inexact(&operands.right) {
+                    return Err(operands.refused(&format!("operator {}", expr.op)));
+                }
+                None
+            }
             BinaryOperator::StringConcat => Some(operands.joined()),
             _ => None,
         };

@@ -9,6 +9,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::functions_aggregate::bool_and_or::{bool_and_udaf, bool_or_udaf};
 use datafusion::logical_expr::expr::{Case, Exists, InList, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{
@@ -291,8 +292,17 @@ fn typed_expr(expr: Expr, schema: &DFSchema, casting: Casting) -> EngineResult<T
                 .collect();
             Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
-        Expr::AggregateFunction(call) if ["max", "min"].contains(&call.func.name()) => {
-            let is_unfit = |given: &ArrowType| *given == ArrowType::Boolean || given.is_nested();
+        Expr::AggregateFunction(mut call) if ["max", "min"].contains(&call.func.name()) => {
+            let is_truth = |given: &ArrowType| *given == ArrowType::Boolean;
+            if call.params.args.iter().all(|value| is(value, &is_truth)) {
+                // The engine has no groups of them: true is greater than false.
+                call.func = match call.func.name() {
+                    "max" => bool_or_udaf(),
+                    _ => bool_and_udaf(),
+                };
+                return Ok(Transformed::yes(Expr::AggregateFunction(call)));
+            }
+            let is_unfit = |given: &ArrowType| given.is_nested();
             if call.params.args.iter().any(|value| is(value, &is_unfit)) {
                 return Err(unmatched(call.func.name(), &call.params.args, schema));
             }

@@ -12,7 +12,7 @@ use datafusion::arrow::compute::{SortOptions, concat as concat_arrays, sort_to_i
 use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Float64Type, Int64Type};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
-use super::call::{Call, Definition, Gives, Kind, function, is_list, known, variadic};
+use super::call::{Call, Definition, Gives, Kind, function, is_list, known, mismatch, variadic};
 use crate::engine::cast::{Casting, as_list, cast, without_negative_zero};
 use crate::engine::text::text;
 use crate::engine::types::{column_type, list_of};
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("combinations", "combinations(array a, bigint n)", "Returns all combinations of n items, n from 0 to 5.", &[List, Int], 0, Gives::Of(lists_of_same), combinations),
     function("element_at", "element_at(array a, bigint position) | element_at(map m, key)", "Returns an item, counted from 1 or from the end, or the value of a key.", &[Any, Any], 0, Gives::Of(element_type), |call| element(call, 1)),
     function("ngrams", "ngrams(array a, bigint n)", "Returns the runs of n neighbouring items; the whole array where it is shorter.", &[List, Int], 0, Gives::Of(lists_of_same), ngrams),
-    function("sequence", "sequence(bigint start, bigint end[, bigint step])", "Returns the numbers from start to end.", &[Int, Int, Int], 1, Gives::Of(|_, _| Ok(list_of(ArrowType::Int64))), sequence),
+    function("sequence", "sequence(bigint start, bigint end[, bigint step]) | sequence(datetime start, datetime end[, interval step])", "Returns the numbers or times from start to end.", &[Any, Any, Any], 1, Gives::Of(sequence_type), sequence),
     function("size", "size(array|map a)", "Returns the number of items.", &[Any], 0, Gives::Int, size),
     function("shuffle", "shuffle(array a)", "Returns the items in random order.", &[List], 0, Gives::Of(same), shuffle),
     function("slice", "slice(array a, bigint start, bigint length)", "Returns items from start, counted from 1 or from the end.", &[List, Int, Int], 0, Gives::Of(same), slice),
@@ -316,8 +316,41 @@ fn size(call: &Call) -> Result<ArrayRef> {
     call.values::<Int64Type>(|row| Ok(lengths[column.row(row)].or(Some(-1))))
 }
 
+/// Most items of a sequence.
+pub(super) const SEQUENCE_MAX: usize = 10_000_000;
+
+fn sequence_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    let is_time = |given: &ArrowType| matches!(given, ArrowType::Date32 | ArrowType::Timestamp(..));
+    match types.iter().find(|given| !given.is_null()) {
+        Some(first) if is_time(first) => {
+            let others = types[..2].iter();
+            let is_one = others
+                .clone()
+                .all(|other| other == first || other.is_null());
+            let step = types.get(2);
+            if !is_one
+                || step
+                    .is_some_and(|step| !matches!(step, ArrowType::Interval(_) | ArrowType::Null))
+            {
+                return Err(mismatch("sequence", types));
+            }
+            Ok(list_of(first.clone()))
+        }
+        _ if types.iter().all(|given| {
+            given.is_numeric() || given.is_decimal() || given.is_string() || given.is_null()
+        }) =>
+        {
+            Ok(list_of(ArrowType::Int64))
+        }
+        _ => Err(mismatch("sequence", types)),
+    }
+}
+
 fn sequence(call: &Call) -> Result<ArrayRef> {
-    const ITEMS_MAX: i128 = 10_000_000;
+    const ITEMS_MAX: i128 = SEQUENCE_MAX as i128;
+    if !matches!(&call.gives, ArrowType::List(item) if *item.data_type() == ArrowType::Int64) {
+        return super::datetime::sequence_of_times(call);
+    }
     let (start, end) = (call.int(0)?, call.int(1)?);
     let step = if call.count() > 2 {
         Some(call.int(2)?)

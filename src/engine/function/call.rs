@@ -157,12 +157,7 @@ impl RowFunction {
         for (position, given) in types.iter().enumerate() {
             let kind = definition.takes.get(position).or(definition.takes.last());
             if kind.is_some_and(|kind| !kind.accepts(given)) {
-                let names: Vec<String> = types.iter().map(arrow_type_name).collect();
-                return Err(Error::semantic(format!(
-                    "function {} cannot match any overloaded functions with ({})",
-                    definition.name,
-                    names.join(",")
-                )));
+                return Err(mismatch(definition.name, types));
             }
         }
         Ok(())
@@ -273,6 +268,15 @@ impl ScalarUDFImpl for RowFunction {
     }
 }
 
+/// What a call is refused with whose arguments have other types.
+pub(super) fn mismatch(name: &str, types: &[ArrowType]) -> Error {
+    let names: Vec<String> = types.iter().map(arrow_type_name).collect();
+    Error::semantic(format!(
+        "function {name} cannot match any overloaded functions with ({})",
+        names.join(",")
+    ))
+}
+
 /// The type of DATETIME in a zone.
 pub(super) fn datetime_type(casting: Casting) -> ArrowType {
     ArrowType::Timestamp(TimeUnit::Millisecond, Some(casting.zone.name().into()))
@@ -376,6 +380,17 @@ impl Column<ListArray> {
 }
 
 impl Call {
+    /// The same call for another number of rows and another type, to make the items of a list.
+    pub(super) fn resized(&self, rows: usize, gives: ArrowType) -> Self {
+        Self {
+            name: self.name,
+            columns: Vec::new(),
+            rows,
+            casting: self.casting,
+            gives,
+        }
+    }
+
     /// How many arguments were given.
     pub(super) fn count(&self) -> usize {
         self.columns.len()

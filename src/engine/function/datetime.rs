@@ -1,13 +1,17 @@
 //! Dates and times. Manual page: "Date functions". `mm` is the month, `mi` the minute, `hh` counts to 24.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use chrono_tz::Tz;
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType,
-    TimestampNanosecondType,
+    DataType as ArrowType, Date32Type, Float64Type, Int64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, TimeUnit, TimestampMillisecondType, TimestampNanosecondType,
 };
 
+use super::array::SEQUENCE_MAX;
 use super::call::{Call, Definition, Gives, Kind, datetime_type, function, known};
 use super::format::{DateFormat, Edition, write, write_java};
 use crate::clock::local_time;
@@ -73,6 +77,8 @@ enum Part {
     Minute,
     Second,
     Millisecond,
+    Microsecond,
+    Nanosecond,
 }
 
 impl Part {
@@ -87,6 +93,8 @@ impl Part {
             "mi" | "minute" | "minutes" => Self::Minute,
             "ss" | "second" | "seconds" => Self::Second,
             "ff3" | "millisecond" => Self::Millisecond,
+            "ff6" | "microsecond" => Self::Microsecond,
+            "ff9" | "nanosecond" => Self::Nanosecond,
             other => {
                 return Err(Error::argument_value(format!(
                     "'{other}' is not a part of a date"
@@ -118,6 +126,10 @@ impl Part {
             Self::Millisecond => time
                 .with_nanosecond(time.nanosecond() / 1_000_000 * 1_000_000)
                 .unwrap_or(time),
+            Self::Microsecond => time
+                .with_nanosecond(time.nanosecond() / 1_000 * 1_000)
+                .unwrap_or(time),
+            Self::Nanosecond => time,
         }
     }
 
@@ -147,17 +159,19 @@ impl Part {
             Self::Millisecond => {
                 TimeDelta::try_milliseconds(count).and_then(|by| time.checked_add_signed(by))
             }
+            Self::Microsecond => time.checked_add_signed(TimeDelta::microseconds(count)),
+            Self::Nanosecond => time.checked_add_signed(TimeDelta::nanoseconds(count)),
         };
         moved.filter(|time| (1..=9999).contains(&time.year()))
     }
 
-    /// How many of this part lie between two times that were cut to it.
-    fn between(self, a: NaiveDateTime, b: NaiveDateTime) -> i64 {
+    /// How many of this part lie between two times that were cut to it; `None` where they are more than a BIGINT holds.
+    fn between(self, a: NaiveDateTime, b: NaiveDateTime) -> Option<i64> {
         let (a, b) = (self.cut(a), self.cut(b));
         let months =
             i64::from(a.year() - b.year()) * 12 + i64::from(a.month()) - i64::from(b.month());
         let span = a.signed_duration_since(b);
-        match self {
+        Some(match self {
             Self::Year => i64::from(a.year() - b.year()),
             Self::Quarter => months / 3,
             Self::Month => months,
@@ -167,7 +181,9 @@ impl Part {
             Self::Minute => span.num_minutes(),
             Self::Second => span.num_seconds(),
             Self::Millisecond => span.num_milliseconds(),
-        }
+            Self::Microsecond => span.num_microseconds()?,
+            Self::Nanosecond => span.num_nanoseconds()?,
+        })
     }
 }
 
@@ -354,7 +370,10 @@ fn datediff(call: &Call) -> Result<ArrayRef> {
     let (a, b, unit) = (call.local(0)?, call.local(1)?, call.text_or(2, "dd")?);
     call.values::<Int64Type>(|row| {
         let (a, b) = (known!(a.get(row)), known!(b.get(row)));
-        Ok(Some(Part::new(known!(unit.get(row)))?.between(a, b)))
+        let count = Part::new(known!(unit.get(row)))?.between(a, b);
+        count.map(Some).ok_or_else(|| {
+            Error::overflow("function datediff: the difference is out of range of BIGINT")
+        })
     })
 }
 
@@ -372,6 +391,8 @@ fn datepart(call: &Call) -> Result<ArrayRef> {
             Part::Minute => i64::from(time.minute()),
             Part::Second => i64::from(time.second()),
             Part::Millisecond => i64::from(time.nanosecond() / 1_000_000),
+            Part::Microsecond => i64::from(time.nanosecond() / 1_000),
+            Part::Nanosecond => i64::from(time.nanosecond()),
         }))
     })
 }
@@ -574,4 +595,89 @@ pub(super) fn time_to_char(call: &Call) -> Result<ArrayRef> {
         let (time, format) = (known!(d.get(row)), known!(format.get(row)));
         Ok(Some(write(time, format)))
     })
+}
+
+/// SEQUENCE of times: each is the first with so many steps added, up to the last.
+pub(super) fn sequence_of_times(call: &Call) -> Result<ArrayRef> {
+    let (start, end) = (call.local(0)?, call.local(1)?);
+    let step = match call.count() {
+        3 => {
+            let column = call.any(2);
+            let Some(steps) = column
+                .array()
+                .as_primitive_opt::<IntervalMonthDayNanoType>()
+            else {
+                return Err(Error::argument_type(
+                    "function sequence: the step of times is an INTERVAL",
+                ));
+            };
+            Some((steps.clone(), column))
+        }
+        _ => None,
+    };
+    let (mut times, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let given = match &step {
+            Some((steps, column)) => {
+                let at = column.row(row);
+                steps.is_valid(at).then(|| steps.value(at))
+            }
+            None => Some(IntervalMonthDayNano::new(0, 0, 0)),
+        };
+        let (Some(start), Some(end), Some(given)) = (start.get(row), end.get(row), given) else {
+            lengths.push(0);
+            valid.push(false);
+            continue;
+        };
+        let one_day = if start <= end { 1 } else { -1 };
+        let given = match &step {
+            Some(_) => given,
+            None => IntervalMonthDayNano::new(0, one_day, 0),
+        };
+        let nth = |count: i64| {
+            let months = i64::from(given.months).checked_mul(count)?;
+            let size = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+            let time = match months < 0 {
+                true => start.checked_sub_months(size)?,
+                false => start.checked_add_months(size)?,
+            };
+            let days = TimeDelta::try_days(i64::from(given.days).checked_mul(count)?)?;
+            let rest = TimeDelta::nanoseconds(given.nanoseconds.checked_mul(count)?);
+            time.checked_add_signed(days)?.checked_add_signed(rest)
+        };
+        let leads = match nth(1) {
+            Some(next) if start <= end => next > start,
+            Some(next) => next < start,
+            None => false,
+        };
+        if !leads {
+            return Err(Error::argument_value(
+                "function sequence: the step does not lead from start to end",
+            ));
+        }
+        let before = times.len();
+        let within = |time: &NaiveDateTime| match start <= end {
+            true => *time <= end,
+            false => *time >= end,
+        };
+        let all = (0..).map_while(nth).take_while(within);
+        times.extend(all.take(SEQUENCE_MAX + 1));
+        if times.len() - before > SEQUENCE_MAX {
+            return Err(Error::overflow(format!(
+                "function sequence: more than {SEQUENCE_MAX} items"
+            )));
+        }
+        lengths.push(times.len() - before);
+        valid.push(true);
+    }
+    let ArrowType::List(item) = &call.gives else {
+        return Err(Error::internal("sequence gives a list"));
+    };
+    let items = call.resized(times.len(), item.data_type().clone());
+    let values = moments(&items, |row| Ok(Some(times[row])))?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let nulls = Some(NullBuffer::from(valid));
+    let list = ListArray::try_new(Arc::clone(item), offsets, values, nulls);
+    let list = list.map_err(|error| Error::internal(error.to_string()))?;
+    Ok(Arc::new(list))
 }

@@ -241,3 +241,79 @@ pub(super) fn group_digits(number: &str) -> String {
     }
     format!("{sign}{grouped}{fraction}")
 }
+
+/// A pattern for numbers such as `#,##0.00`, as Java's DecimalFormat reads it. Manual page: "FORMAT_NUMBER".
+pub(super) struct NumberFormat {
+    prefix: String,
+    suffix: String,
+    /// Fewest digits before the point.
+    whole: usize,
+    /// Fewest and most digits behind it.
+    fraction: (usize, usize),
+    /// Digits between two commas; 0 for none.
+    group: usize,
+}
+
+impl NumberFormat {
+    pub(super) fn with_digits(digits: usize) -> Self {
+        Self {
+            prefix: String::new(),
+            suffix: String::new(),
+            whole: 1,
+            fraction: (digits, digits),
+            group: 3,
+        }
+    }
+
+    /// Reads a pattern; `None` where it has no place for a digit or more than one point.
+    pub(super) fn new(pattern: &str) -> Option<Self> {
+        let is_part = |c: char| "#0,.".contains(c);
+        let begin = pattern.find(is_part)?;
+        let rest = &pattern[begin..];
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let (body, suffix) = rest.split_at(end);
+        let (whole, fraction) = body.split_once('.').unwrap_or((body, ""));
+        if suffix.contains(is_part) || fraction.contains(['.', ',']) || !body.contains(['#', '0']) {
+            return None;
+        }
+        let digits = |text: &str| text.matches(['#', '0']).count();
+        Some(Self {
+            prefix: pattern[..begin].to_owned(),
+            suffix: suffix.to_owned(),
+            whole: whole.matches('0').count(),
+            fraction: (fraction.matches('0').count(), digits(fraction)),
+            group: whole.rsplit_once(',').map_or(0, |(_, last)| digits(last)),
+        })
+    }
+
+    /// Writes a number, given with as many digits behind the point as are asked for.
+    pub(super) fn write(&self, with_digits: impl Fn(usize) -> String) -> String {
+        let (least, most) = self.fraction;
+        let number = with_digits(most);
+        let (sign, unsigned) = match number.strip_prefix('-') {
+            Some(unsigned) => ("-", unsigned),
+            None => ("", number.as_str()),
+        };
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let kept = fraction.trim_end_matches('0').len().max(least);
+        let fraction = &fraction[..kept.min(fraction.len())];
+        let whole = format!(
+            "{:0>width$}",
+            whole.trim_start_matches('0'),
+            width = self.whole
+        );
+        let count = whole.len();
+        let mut grouped = String::with_capacity(count * 2);
+        for (place, digit) in whole.chars().enumerate() {
+            if place > 0 && self.group > 0 && (count - place).is_multiple_of(self.group) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!(
+            "{sign}{}{grouped}{point}{fraction}{}",
+            self.prefix, self.suffix
+        )
+    }
+}

@@ -223,15 +223,29 @@ fn histogram_of_numbers(call: &Call) -> Result<ArrayRef> {
         }
         let numbers = list.get(row);
         let mut bins: Vec<(f64, f64)> = Vec::new();
-        for number in numbers
+        let weighted = numbers
             .iter()
-            .flat_map(|items| items.as_primitive::<Float64Type>())
-        {
-            let Some(number) = number else { continue };
+            .flat_map(|items| match items.as_struct_opt() {
+                Some(pairs) => {
+                    let side = |at: usize| pairs.column(at).as_primitive::<Float64Type>().clone();
+                    let (values, weights) = (side(0), side(1));
+                    let both = values
+                        .values()
+                        .iter()
+                        .copied()
+                        .zip(weights.values().iter().copied());
+                    both.collect::<Vec<_>>()
+                }
+                None => {
+                    let values = items.as_primitive::<Float64Type>().iter();
+                    values.flatten().map(|value| (value, 1.0)).collect()
+                }
+            });
+        for (number, added) in weighted {
             let place = bins.partition_point(|(centre, _)| centre.total_cmp(&number).is_lt());
             match bins.get_mut(place) {
-                Some((centre, weight)) if *centre == number => *weight += 1.0,
-                _ => bins.insert(place, (number, 1.0)),
+                Some((centre, weight)) if *centre == number => *weight += added,
+                _ => bins.insert(place, (number, added)),
             }
             if bins.len() as i64 > most {
                 let gap = |at: &usize| bins[at + 1].0 - bins[*at].0;

@@ -13,11 +13,11 @@ use datafusion::arrow::datatypes::{DataType as ArrowType, Field};
 use datafusion::arrow::row::{RowConverter, SortField};
 
 use super::array::{Items, failed, plain};
-use super::call::{Call, Definition, Gives, Kind, function, variadic};
+use super::call::{Call, Definition, Gives, Kind, function, mismatch, variadic};
 use super::gathered;
 use super::pattern::Patterns;
 use crate::engine::cast::{Casting, cast, map_array, without_negative_zero};
-use crate::engine::types::{arrow_type_name, column_type, list_of, map_of};
+use crate::engine::types::{column_type, list_of, map_of};
 use crate::error::{Error, Result};
 
 use Kind::{Any, List, Map, Text};
@@ -129,14 +129,6 @@ fn maps(
     let values = take(values, &indices, None).map_err(failed)?;
     let offsets = OffsetBuffer::from_lengths(lengths);
     map_array(keys, values, offsets, Some(NullBuffer::from(valid)), false)
-}
-
-fn mismatch(name: &str, types: &[ArrowType]) -> Error {
-    let names: Vec<String> = types.iter().map(arrow_type_name).collect();
-    Error::semantic(format!(
-        "function {name} cannot match any overloaded functions with ({})",
-        names.join(",")
-    ))
 }
 
 /// The types without that of a policy.

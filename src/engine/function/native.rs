@@ -111,7 +111,7 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("nth_value", "nth_value(value, bigint n[, boolean ignore_nulls]) over (...)", "Returns the nth value of the window."),
     native("ntile", "ntile(bigint n) over (...)", "Returns in which of n equal parts a row is."),
     native("nullif", "nullif(a, b)", "Returns NULL where a equals b, else a."),
-    native("numeric_histogram", "numeric_histogram(bigint n, double x)", "Returns a map of about n centres to how many values lie near them."),
+    native("numeric_histogram", "numeric_histogram(bigint n, double x[, double weight])", "Returns a map of about n centres to how many values lie near them."),
     native("nvl", "nvl(value, default)", "Returns the default where the value is NULL."),
     native("nvl2", "nvl2(value, known, unknown)", "Returns one of two values, whether the first is NULL or not."),
     native("partition_exists", "partition_exists(string table, string partition)", "Returns whether a table has a partition."),

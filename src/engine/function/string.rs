@@ -6,11 +6,13 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::Int64Type;
 
 use super::call::{Call, Definition, Gives, Kind, function, known, variadic};
-use super::format::group_digits;
+use super::format::{NumberFormat, group_digits};
 use crate::error::{Error, Result};
 
 use Kind::{Any, Int, Number, Text};
 
+/// Most digits behind the point that FORMAT_NUMBER writes.
+const DIGITS_MAX: usize = 340;
 /// Longest text a function makes, in bytes.
 const TEXT_MAX: usize = 8 << 20;
 
@@ -22,7 +24,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(super::array::concat_type), concat),
     variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Text, concat_ws),
     function("find_in_set", "find_in_set(string str, string list[, string separator])", "Returns the position of str in a list with commas or another separator, 0 where it is not there.", &[Text, Text, Text], 1, Gives::Int, find_in_set),
-    function("format_number", "format_number(double number, int digits)", "Writes a number with thousands separators and so many decimal digits.", &[Number, Int], 0, Gives::Text, format_number),
+    function("format_number", "format_number(double number, int digits|string pattern)", "Writes a number with thousands separators and so many decimal digits, or by a pattern such as #,##0.00.", &[Number, Any], 0, Gives::Text, format_number),
     function("initcap", "initcap(string str)", "Turns the first letter of each word into upper case, the others into lower case.", &[Text], 0, Gives::Text, initcap),
     function("instr", "instr(string str, string part[, bigint start[, bigint nth]])", "Returns where the nth part begins, 0 where it is not there.", &[Text, Text, Int, Int], 2, Gives::Int, instr),
     function("is_encoding", "is_encoding(string str, string from, string to)", "Returns whether a text can be converted from one character set to another.", &[Text, Text, Text], 0, Gives::Boolean, is_encoding),
@@ -147,11 +149,39 @@ fn find_in_set(call: &Call) -> Result<ArrayRef> {
 }
 
 fn format_number(call: &Call) -> Result<ArrayRef> {
+    if call.type_of(1).is_string() {
+        let (number, pattern) = (call.text(0)?, call.text(1)?);
+        return call.texts(|row| {
+            let (number, pattern) = (known!(number.get(row)), known!(pattern.get(row)));
+            let format = match pattern.trim().parse::<usize>() {
+                Ok(digits) if digits <= DIGITS_MAX => Some(NumberFormat::with_digits(digits)),
+                _ => NumberFormat::new(pattern),
+            };
+            let Some(format) = format else {
+                return call.unfit(format!("'{pattern}' is no pattern for numbers"));
+            };
+            // Digits without an exponent, rounded as a decimal number.
+            let plain = match number.contains(['E', 'e']) {
+                true => number.parse::<f64>().map(|number| format!("{number}")),
+                false => Ok(number.to_owned()),
+            };
+            match plain {
+                Ok(plain)
+                    if plain
+                        .trim_start_matches('-')
+                        .starts_with(|c: char| c.is_ascii_digit()) =>
+                {
+                    Ok(Some(format.write(|digits| with_digits(&plain, digits))))
+                }
+                _ => call.unfit(format!("'{number}' is no number")),
+            }
+        });
+    }
     let digits = call.int(1)?;
     let digits_of = |row| {
         digits.get(row).map(|digits| {
             let digits = usize::try_from(digits).ok();
-            digits.filter(|digits| *digits <= 340)
+            digits.filter(|digits| *digits <= DIGITS_MAX)
         })
     };
     let given = call.type_of(0);

@@ -164,7 +164,13 @@ pub(in crate::engine) fn plan_table_function(
                 return wrong(count);
             }
             let rows = constant(&arguments.remove(0))?;
-            let width = arguments.len().div_ceil(rows);
+            if !arguments.len().is_multiple_of(rows) {
+                return Err(Error::argument_value(format!(
+                    "function stack: {} values do not make {rows} rows",
+                    arguments.len()
+                )));
+            }
+            let width = arguments.len() / rows;
             let column = |number: usize| {
                 let values = (0..rows).map(|row| {
                     arguments

@@ -77,6 +77,15 @@ pub(super) fn rewrite_call(
             needs(2..=2)?;
             first_known(taken.collect())
         }
+        "coalesce"
+            if count > 0
+                && given
+                    .as_deref()
+                    .is_some_and(|given| given.iter().all(is_null)) =>
+        {
+            let detail = "function coalesce: one of the arguments is not the constant NULL";
+            return Err(Error::argument_value(detail).at(at));
+        }
         "coalesce" if count > 0 => first_known(taken.collect()),
         "nvl2" => {
             needs(3..=3)?;
@@ -374,10 +383,21 @@ pub(super) fn rewrite_call(
             call("__counts_of", [Expr::Function(function)])
         }
         "numeric_histogram" => {
-            needs(2..=2)?;
+            needs(2..=3)?;
             let (buckets, value) = (next(), next());
             let value = call(CAST, [value, text("double")]);
             only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+            let value = match (count == 3).then(next) {
+                Some(weight) => {
+                    let weight = call(CAST, [weight, text("double")]);
+                    only_where(&mut function, Expr::IsNotNull(Box::new(weight.clone())));
+                    call(
+                        "named_struct",
+                        [text("value"), value, text("weight"), weight],
+                    )
+                }
+                None => value,
+            };
             set_arguments(&mut function, vec![value]);
             rename(&mut function, "array_agg");
             call("__histogram_of", [Expr::Function(function), buckets])
@@ -545,6 +565,10 @@ fn only_where(function: &mut Function, known: Expr) {
         Some(filter) => binary(*filter, BinaryOperator::And, known),
         None => known,
     }));
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
 fn has_no_arguments(function: &Function) -> bool {

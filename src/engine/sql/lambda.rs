@@ -109,6 +109,21 @@ fn rewrite(name: &str, arguments: &[Expr], (count, parameters): (usize, usize)) 
     })
 }
 
+/// Reads `x.f` in the body of a function of x as a field, not as a column of a relation x.
+pub(super) fn fields_of_parameters(lambda: &mut LambdaFunction) {
+    let names: Vec<Ident> = match &lambda.params {
+        OneOrManyWithParens::One(one) => vec![one.name.clone()],
+        OneOrManyWithParens::Many(many) => many.iter().map(|p| p.name.clone()).collect(),
+    };
+    let mut replacing = Replacing {
+        names: names
+            .iter()
+            .map(|name| (name.value.as_str(), Expr::Identifier(name.clone())))
+            .collect(),
+    };
+    let _ = lambda.body.visit(&mut replacing);
+}
+
 fn one_parameter(name: &str, body: Expr) -> Expr {
     Expr::Lambda(LambdaFunction {
         params: OneOrManyWithParens::One(LambdaFunctionParameter {

@@ -17,6 +17,7 @@ use super::chosen;
 use super::dialect::{CAST, DESCENDING, SORTED};
 use super::function::rewrite_call;
 use super::grouping::grouping;
+use super::lambda::fields_of_parameters;
 use super::lateral::{self, selected_table_function};
 use super::relation::{self, EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, set_operations};
 use super::rows;
@@ -465,6 +466,10 @@ impl Rewriter<'_, '_> {
             Expr::Function(function) => return rewrite_call(self.0, expr, function),
             Expr::BinaryOp { op, .. } if is_foreign(&op) => {
                 return Err(Error::not_supported(format!("operator {op}")));
+            }
+            Expr::Lambda(mut lambda) => {
+                fields_of_parameters(&mut lambda);
+                Expr::Lambda(lambda)
             }
             Expr::AtTimeZone { .. } => return Err(Error::not_supported("AT TIME ZONE")),
             Expr::SimilarTo { .. } => return Err(Error::not_supported("SIMILAR TO")),
