@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 
 /// Longest partition value, in bytes.
 const VALUE_MAX: usize = 255;
-/// What a partition value may hold besides letters and digits.
+/// What a partition value may hold besides letters and digits of ASCII. Manual page: "Partition": double-byte characters are
+/// refused.
 const VALUE_MARKS: &str = " _$#.!@:-";
 
 /// A full partition spec for display: `ds=20191201/region=cn`.
@@ -45,7 +46,7 @@ pub fn check_value(column: &Column, value: &str) -> Result<()> {
     }
     match value
         .chars()
-        .find(|c| !c.is_alphanumeric() && !VALUE_MARKS.contains(*c))
+        .find(|c| !c.is_ascii_alphanumeric() && !VALUE_MARKS.contains(*c))
     {
         Some(c) => wrong(&format!("it may not hold {c:?}")),
         None => Ok(()),

@@ -182,6 +182,11 @@ fn plan(detail: &str, text: &str) -> Error {
         let rest = line.split_once(begin)?.1;
         Some(rest.split_once(end)?.0.to_owned())
     };
+    if let Some(name) = between("Function '", "' failed to match any signature") {
+        let detail =
+            format!("function {name} cannot match any overloaded functions with these arguments");
+        return placed(Error::semantic(detail), &name);
+    }
     if let Some(name) = between("Invalid function '", "'") {
         let detail = format!("function or view '{name}' cannot be resolved");
         return placed(Error::semantic(detail), &name);

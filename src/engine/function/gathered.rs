@@ -60,6 +60,9 @@ fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
 }
 
 pub(super) fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    if types[0].is_null() {
+        return Ok(ArrowType::Null);
+    }
     let (key, value) = pair_types(types)?;
     Ok(map_of(key, list_of(value)))
 }
