@@ -71,7 +71,13 @@ pub(super) fn concat_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> 
     }
     match types.iter().find(|given| is_list(given)) {
         Some(first) if types.iter().all(|given| is_list(given) || given.is_null()) => {
-            Ok(plain(first))
+            // Texts are read as one kind of them.
+            match plain(first) {
+                ArrowType::List(item) if item.data_type().is_string() => {
+                    Ok(list_of(ArrowType::Utf8View))
+                }
+                plain => Ok(plain),
+            }
         }
         _ => Err(Error::semantic(
             "function concat takes texts or arrays, not both",

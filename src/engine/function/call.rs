@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Text,
     /// Anything that converts to BIGINT by itself.
     Int,
+    /// A number: of a position or a count no text is taken.
+    Whole,
     /// Anything that converts to DOUBLE by itself.
     Double,
     /// A number of any type, or a text that is one.
@@ -291,6 +293,7 @@ impl Kind {
         }
         match self {
             Self::Text => given.is_string() || is_number || is_moment || is_binary(given),
+            Self::Whole => is_number,
             Self::Int | Self::Double | Self::Number => is_number || given.is_string(),
             Self::Boolean => matches!(given, ArrowType::Boolean),
             Self::Moment => is_moment || given.is_string(),

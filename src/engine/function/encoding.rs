@@ -24,7 +24,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("crc32", "crc32(string|binary value)", "Returns the CRC-32 checksum.", &[Any], 0, Gives::Int, crc32),
     function("decompress", "decompress(binary value)", "Returns the bytes that were compressed by gzip.", &[Any], 0, Gives::Binary, decompress),
     function("encode", "encode(string str, string charset)", "Returns the bytes of a text.", &[Text, Text], 0, Gives::Binary, encode),
-    function("from_charset", "from_charset(binary value, string charset)", "Reads bytes of a character set as a text.", &[Any, Text], 0, Gives::Text, decode),
+    function("from_charset", "from_charset(binary value, string charset[, string mode])", "Reads bytes of a character set as a text.", &[Any, Text, Text], 1, Gives::Text, from_charset),
     variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Of(|_, _| Ok(ArrowType::Int32)), hash),
     function("hex", "hex(number|string|binary value)", "Writes a number or bytes in base 16.", &[Any], 0, Gives::Text, hex),
     function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes)))),
@@ -100,20 +100,22 @@ fn binaries(call: &Call, mut of: impl FnMut(usize) -> Result<Option<Vec<u8>>>) -
 }
 
 /// A character set by its name: what the libraries of the original know it by, in any case.
-enum Charset {
+pub(super) enum Charset {
     Utf16 { is_big: bool },
     Latin1,
     Ascii,
+    Gb2312,
     Other(&'static encoding_rs::Encoding),
 }
 
 impl Charset {
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "utf-16" | "utf-16be" => Self::Utf16 { is_big: true },
             "utf-16le" => Self::Utf16 { is_big: false },
             "iso-8859-1" | "latin1" => Self::Latin1,
             "us-ascii" | "ascii" => Self::Ascii,
+            "gb2312" | "euc-cn" => Self::Gb2312,
             name => Self::Other(encoding_rs::Encoding::for_label(name.as_bytes())?),
         })
     }
@@ -135,7 +137,11 @@ impl Charset {
                 let byte = |c: char| if c.is_ascii() { c as u8 } else { b'?' };
                 text.chars().map(byte).collect()
             }
-            Self::Other(charset) => {
+            Self::Gb2312 | Self::Other(_) => {
+                let charset = match self {
+                    Self::Other(charset) => charset,
+                    _ => encoding_rs::GBK,
+                };
                 let mut bytes = Vec::with_capacity(text.len());
                 let mut buffer = [0; 8];
                 for c in text.chars() {
@@ -150,17 +156,53 @@ impl Charset {
         }
     }
 
-    fn text(&self, bytes: &[u8]) -> String {
+    /// Whether the character set has every character of a text.
+    pub(super) fn has_all_of(&self, text: &str) -> bool {
+        match self {
+            Self::Utf16 { .. } => true,
+            Self::Latin1 => text.chars().all(|c| u32::from(c) < 256),
+            Self::Ascii => text.is_ascii(),
+            // GB 2312 is the part of GBK that has both bytes from A1 on.
+            Self::Gb2312 => {
+                let (bytes, _, is_unknown) = encoding_rs::GBK.encode(text);
+                let mut rest = bytes.iter();
+                while let Some(first) = rest.next() {
+                    if *first >= 0x80
+                        && (*first < 0xa1 || rest.next().is_none_or(|second| *second < 0xa1))
+                    {
+                        return false;
+                    }
+                }
+                !is_unknown
+            }
+            Self::Other(charset) => !charset.encode(text).2,
+        }
+    }
+
+    /// The text of bytes, and whether some of them are none.
+    fn text(&self, bytes: &[u8]) -> (String, bool) {
         let units = |unit: fn([u8; 2]) -> u16| {
             let pairs = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-            String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
+            let units = pairs.collect::<Vec<_>>();
+            let is_broken = !bytes.len().is_multiple_of(2) || String::from_utf16(&units).is_err();
+            (String::from_utf16_lossy(&units), is_broken)
         };
         match self {
             Self::Utf16 { is_big: true } => units(u16::from_be_bytes),
             Self::Utf16 { is_big: false } => units(u16::from_le_bytes),
-            Self::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
-            Self::Ascii => String::from_utf8_lossy(bytes).into_owned(),
-            Self::Other(charset) => charset.decode_without_bom_handling(bytes).0.into_owned(),
+            Self::Latin1 => (bytes.iter().map(|byte| char::from(*byte)).collect(), false),
+            Self::Ascii => (
+                String::from_utf8_lossy(bytes).into_owned(),
+                !bytes.is_ascii(),
+            ),
+            Self::Gb2312 => {
+                let (text, is_broken) = encoding_rs::GBK.decode_without_bom_handling(bytes);
+                (text.into_owned(), is_broken)
+            }
+            Self::Other(charset) => {
+                let (text, is_broken) = charset.decode_without_bom_handling(bytes);
+                (text.into_owned(), is_broken)
+            }
         }
     }
 }
@@ -181,8 +223,34 @@ fn decode(call: &Call) -> Result<ArrayRef> {
     call.texts(|row| {
         let (bytes, charset) = (known!(bytes(row)), known!(charset.get(row)));
         match Charset::named(charset) {
-            Some(charset) => Ok(Some(charset.text(&bytes))),
+            Some(charset) => Ok(Some(charset.text(&bytes).0)),
             None => call.unfit(format!("unknown character set {charset}")),
+        }
+    })
+}
+
+/// Manual page: "FROM_CHARSET".
+fn from_charset(call: &Call) -> Result<ArrayRef> {
+    let (bytes, charset, mode) = (bytes_of(call, 0)?, call.text(1)?, call.text_or(2, "NONE")?);
+    call.texts(|row| {
+        let (bytes, name) = (known!(bytes(row)), known!(charset.get(row)));
+        let Some(charset) = Charset::named(name) else {
+            return Err(Error::argument_value(format!(
+                "function from_charset: unknown character set {name}"
+            )));
+        };
+        let (text, is_broken) = charset.text(&bytes);
+        let mode = known!(mode.get(row)).to_ascii_uppercase();
+        match mode.as_str() {
+            "NONE" if is_broken => Err(Error::argument_value(format!(
+                "function from_charset: the value is not in {name}"
+            ))),
+            "NONE" => Ok(Some(text)),
+            "TRANSLIT" => Ok(Some(text.replace(char::REPLACEMENT_CHARACTER, "?"))),
+            "IGNORE" => Ok(Some(text.replace(char::REPLACEMENT_CHARACTER, ""))),
+            _ => Err(Error::argument_value(
+                "function from_charset: the mode is NONE, TRANSLIT or IGNORE",
+            )),
         }
     })
 }
@@ -405,7 +473,7 @@ fn url_decode(call: &Call) -> Result<ArrayRef> {
                 }
             }
         }
-        Ok(Some(charset.text(&bytes)))
+        Ok(Some(charset.text(&bytes).0))
     })
 }
 
@@ -441,7 +509,7 @@ fn parse_url(call: &Call) -> Result<ArrayRef> {
 /// Manual page: "PARSE_URL".
 fn part_of_url(call: &Call, text: &str, part: &str, key: Option<&str>) -> Result<Option<String>> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Ok(None);
+        return call.unfit(format!("'{text}' is no address"));
     };
     let (rest, fragment) = match rest.split_once('#') {
         Some((rest, fragment)) => (rest, Some(fragment)),

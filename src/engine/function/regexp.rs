@@ -9,16 +9,16 @@ use super::call::{Call, Definition, Gives, Kind, function, known};
 use super::pattern::{Pattern, Patterns, Replacement};
 use crate::error::{Error, Result};
 
-use Kind::{Boolean, Int, Text};
+use Kind::{Boolean, Text, Whole};
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
-    function("regexp_count", "regexp_count(string str, string pattern[, bigint start])", "Returns how often a pattern matches from a position on.", &[Text, Text, Int], 1, Gives::Int, regexp_count),
-    function("regexp_extract", "regexp_extract(string str, string pattern[, bigint group])", "Returns a group of the first match; group 0 is the whole match.", &[Text, Text, Int], 1, Gives::Text, regexp_extract),
-    function("regexp_extract_all", "regexp_extract_all(string str, string pattern[, bigint group])", "Returns a group of every match.", &[Text, Text, Int], 1, Gives::Texts, regexp_extract_all),
-    function("regexp_instr", "regexp_instr(string str, string pattern[, bigint start[, bigint nth[, bigint option]]])", "Returns where the nth match begins, or with option 1 what stands behind it; 0 where there is none.", &[Text, Text, Int, Int, Int], 3, Gives::Int, regexp_instr),
-    function("regexp_replace", "regexp_replace(string str, string pattern, string replacement[, bigint occurrence])", "Replaces one match, or all where occurrence is 0; \\n in the replacement is a group.", &[Text, Text, Text, Int], 1, Gives::Text, regexp_replace),
-    function("regexp_substr", "regexp_substr(string str, string pattern[, bigint start[, bigint nth]])", "Returns the nth match from a position on, NULL where there is none.", &[Text, Text, Int, Int], 2, Gives::Text, regexp_substr),
+    function("regexp_count", "regexp_count(string str, string pattern[, bigint start])", "Returns how often a pattern matches from a position on.", &[Text, Text, Whole], 1, Gives::Int, regexp_count),
+    function("regexp_extract", "regexp_extract(string str, string pattern[, bigint group])", "Returns a group of the first match; group 0 is the whole match.", &[Text, Text, Whole], 1, Gives::Text, regexp_extract),
+    function("regexp_extract_all", "regexp_extract_all(string str, string pattern[, bigint group])", "Returns a group of every match.", &[Text, Text, Whole], 1, Gives::Texts, regexp_extract_all),
+    function("regexp_instr", "regexp_instr(string str, string pattern[, bigint start[, bigint nth[, bigint option]]])", "Returns where the nth match begins, or with option 1 what stands behind it; 0 where there is none.", &[Text, Text, Whole, Whole, Whole], 3, Gives::Int, regexp_instr),
+    function("regexp_replace", "regexp_replace(string str, string pattern, string replacement[, bigint occurrence])", "Replaces one match, or all where occurrence is 0; \\n in the replacement is a group.", &[Text, Text, Text, Whole], 1, Gives::Text, regexp_replace),
+    function("regexp_substr", "regexp_substr(string str, string pattern[, bigint start[, bigint nth]])", "Returns the nth match from a position on, NULL where there is none.", &[Text, Text, Whole, Whole], 2, Gives::Text, regexp_substr),
     function("rlike", "rlike(string str, string pattern)", "Returns whether a pattern matches somewhere, as str RLIKE pattern does.", &[Text, Text], 0, Gives::Boolean, rlike),
     function("split", "split(string str, string pattern[, boolean trimTailEmpty])", "Splits a text where a pattern matches; empty pieces at the end are left out unless the third argument is false.", &[Text, Text, Boolean], 1, Gives::Texts, split),
 ];

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{DataType as ArrowType, Int64Type};
 
-use super::call::{Call, Definition, Gives, Kind, function, known, variadic};
+use super::call::{Call, Definition, Gives, Kind, function, known, mismatch, variadic};
+use super::encoding::Charset;
 use super::format::{NumberFormat, group_digits};
 use crate::error::{Error, Result};
 
-use Kind::{Any, Int, Number, Text};
+use Kind::{Any, Int, Number, Text, Whole};
 
 /// Most digits behind the point that FORMAT_NUMBER writes.
 const DIGITS_MAX: usize = 340;
@@ -21,12 +22,12 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("ascii", "ascii(string str)", "Returns the code of the first character.", &[Text], 0, Gives::Int, ascii),
     function("char_matchcount", "char_matchcount(string str1, string str2)", "Returns how many characters of str1 are in str2.", &[Text, Text], 0, Gives::Int, char_matchcount),
     function("chr", "chr(bigint code)", "Returns the character with a code from 0 to 127.", &[Int], 0, Gives::Text, chr),
-    variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(super::array::concat_type), concat),
-    variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Text, concat_ws),
+    variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(|types, casting| without_truth("concat", types).and_then(|()| super::array::concat_type(types, casting))), concat),
+    variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Of(|types, _| without_truth("concat_ws", types).map(|()| ArrowType::Utf8View)), concat_ws),
     function("find_in_set", "find_in_set(string str, string list[, string separator])", "Returns the position of str in a list with commas or another separator, 0 where it is not there.", &[Text, Text, Text], 1, Gives::Int, find_in_set),
     function("format_number", "format_number(double number, int digits|string pattern)", "Writes a number with thousands separators and so many decimal digits, or by a pattern such as #,##0.00.", &[Number, Any], 0, Gives::Text, format_number),
     function("initcap", "initcap(string str)", "Turns the first letter of each word into upper case, the others into lower case.", &[Text], 0, Gives::Text, initcap),
-    function("instr", "instr(string str, string part[, bigint start[, bigint nth]])", "Returns where the nth part begins, 0 where it is not there.", &[Text, Text, Int, Int], 2, Gives::Int, instr),
+    function("instr", "instr(string str, string part[, bigint start[, bigint nth]])", "Returns where the nth part begins, 0 where it is not there.", &[Text, Text, Whole, Whole], 2, Gives::Int, instr),
     function("is_encoding", "is_encoding(string str, string from, string to)", "Returns whether a text can be converted from one character set to another.", &[Text, Text, Text], 0, Gives::Boolean, is_encoding),
     function("keyvalue", "keyvalue(string str[, string split1, string split2], string key)", "Splits a text into pairs and returns the value of key.", &[Text, Text, Text, Text], 2, Gives::Text, keyvalue),
     function("length", "length(string str)", "Returns the number of characters.", &[Text], 0, Gives::Int, length),
@@ -37,13 +38,13 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("ltrim", "ltrim(string str[, string characters])", "Removes characters, blanks by default, from the left.", &[Text, Text], 1, Gives::Text, ltrim),
     function("repeat", "repeat(string str, bigint n)", "Repeats a text n times.", &[Text, Int], 0, Gives::Text, repeat),
     function("replace", "replace(string str, string old, string new)", "Replaces every old by new.", &[Text, Text, Text], 0, Gives::Text, replace),
-    function("reverse", "reverse(string str) | reverse(array a)", "Turns a text or an array round.", &[Any], 0, Gives::Of(super::array::same_or_text), reverse),
+    function("reverse", "reverse(string str) | reverse(array a)", "Turns a text or an array round.", &[Any], 0, Gives::Of(|types, casting| without_truth("reverse", types).and_then(|()| super::array::same_or_text(types, casting))), reverse),
     function("rpad", "rpad(string str, bigint length, string pad)", "Fills a text up on its right, or cuts it, to a length.", &[Text, Int, Text], 0, Gives::Text, rpad),
     function("rtrim", "rtrim(string str[, string characters])", "Removes characters, blanks by default, from the right.", &[Text, Text], 1, Gives::Text, rtrim),
     function("space", "space(bigint n)", "Returns n blanks.", &[Int], 0, Gives::Text, space),
-    function("split_part", "split_part(string str, string separator, bigint start[, bigint end])", "Returns the parts from start to end, counted from 1.", &[Text, Text, Int, Int], 1, Gives::Text, split_part),
-    function("substr", "substr(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Int, Int], 1, Gives::Text, substr),
-    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Int, Int], 1, Gives::Text, substr),
+    function("split_part", "split_part(string str, string separator, bigint start[, bigint end])", "Returns the parts from start to end, counted from 1.", &[Text, Text, Whole, Whole], 1, Gives::Text, split_part),
+    function("substr", "substr(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Whole, Whole], 1, Gives::Text, substr),
+    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Whole, Whole], 1, Gives::Text, substr),
     function("substring_index", "substring_index(string str, string separator, int count)", "Returns what stands before the count-th separator; a negative count counts from the end.", &[Text, Text, Int], 0, Gives::Text, substring_index),
     function("tolower", "tolower(string str)", "Turns a text into lower case.", &[Text], 0, Gives::Text, lower),
     function("toupper", "toupper(string str)", "Turns a text into upper case.", &[Text], 0, Gives::Text, upper),
@@ -74,6 +75,14 @@ fn chr(call: &Call) -> Result<ArrayRef> {
         Ok(code) if code.is_ascii() => Ok(Some(char::from(code).to_string())),
         _ => call.unfit("a code is from 0 to 127"),
     })
+}
+
+/// BOOLEAN does not become a text by itself.
+fn without_truth(name: &str, types: &[ArrowType]) -> Result<()> {
+    match types.contains(&ArrowType::Boolean) {
+        true => Err(mismatch(name, types)),
+        false => Ok(()),
+    }
 }
 
 fn concat(call: &Call) -> Result<ArrayRef> {
@@ -160,6 +169,9 @@ fn format_number(call: &Call) -> Result<ArrayRef> {
             let Some(format) = format else {
                 return call.unfit(format!("'{pattern}' is no pattern for numbers"));
             };
+            if number.is_empty() {
+                return Ok(None);
+            }
             // Digits without an exponent, rounded as a decimal number.
             let plain = match number.contains(['E', 'e']) {
                 true => number.parse::<f64>().map(|number| format!("{number}")),
@@ -195,6 +207,13 @@ fn format_number(call: &Call) -> Result<ArrayRef> {
                 None => call.unfit("the number of digits is from 0 to 340"),
             }
         });
+    }
+    let texts = given.is_string().then(|| call.text(0)).transpose()?;
+    if texts
+        .as_ref()
+        .is_some_and(|texts| texts.constant() == Some(""))
+    {
+        return call.texts(|_| Ok(None::<String>));
     }
     let number = call.double(0)?;
     call.texts(|row| {
@@ -320,11 +339,9 @@ fn locate(call: &Call) -> Result<ArrayRef> {
     let (part, text, start) = (call.text(0)?, call.text(1)?, call.int_or(2, 1)?);
     call.values::<Int64Type>(|row| {
         let (text, part) = (known!(text.get(row)), known!(part.get(row)));
-        let start = known!(start.get(row));
-        Ok(Some(if start < 1 {
-            0
-        } else {
-            find_nth(text, part, start as usize, 1)
+        Ok(Some(match start.get(row) {
+            Some(start) if start >= 1 => find_nth(text, part, start as usize, 1),
+            _ => 0,
         }))
     })
 }
@@ -333,12 +350,10 @@ fn is_encoding(call: &Call) -> Result<ArrayRef> {
     let (text, from, to) = (call.text(0)?, call.text(1)?, call.text(2)?);
     call.booleans(|row| {
         let text = known!(text.get(row));
-        let fits = |charset: &str| match charset.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" | "gbk" | "gb18030" => Ok(true),
-            "ascii" | "us-ascii" => Ok(text.is_ascii()),
-            "iso-8859-1" | "latin1" => Ok(text.chars().all(|c| u32::from(c) < 256)),
-            other => Err(Error::argument_value(format!(
-                "function is_encoding: unknown character set {other}"
+        let fits = |name: &str| match Charset::named(name) {
+            Some(charset) => Ok(charset.has_all_of(text)),
+            None => Err(Error::argument_value(format!(
+                "function is_encoding: unknown character set {name}"
             ))),
         };
         Ok(Some(

@@ -40,7 +40,8 @@ select map_keys(map('a', 1)), map_values(map('a', null)), map_concat(map('a', 1,
 select map('a', 1, 'b');
 select map(null, 1);
 select transform(array(1, 2), x -> x + 1), filter(array(1, 2, 3), x -> x > 1), any_match(array(1, 2), x -> x = 2);
-select url_encode('中 &'), url_decode('%E4%B8%AD+x'), parse_url('http://h/p?q=1', 'QUERY', 'z'), parse_url('nonsense', 'HOST'), unbase64('YQ=='), hex('é'), unhex('zz'), md5(null), encode('a', 'utf-8'), is_encoding('中', 'utf-8', 'ascii');
+select url_encode('中 &'), url_decode('%E4%B8%AD+x'), parse_url('http://h/p?q=1', 'QUERY', 'z'), unbase64('YQ=='), hex('é'), unhex('zz'), md5(null), encode('a', 'utf-8'), is_encoding('中', 'utf-8', 'ascii');
+select parse_url('nonsense', 'HOST');
 select unbase64('?');
 select greatest('a', null), least('b', 'a'), greatest(date'2020-01-01', '2020-02-01'), ordinal(1, 3, null, 2), nvl2(null, 1, 2), nullif(1, 2), decode(3, 1, 'a'), if(false, 1, null);
 select ordinal(4, 1, 2, 3);
