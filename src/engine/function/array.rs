@@ -556,6 +556,9 @@ fn element(call: &Call, first: i64) -> Result<ArrayRef> {
             Some(to) => cast(given.array(), &to, call.casting)?,
             None => Arc::clone(given.array()),
         };
+        // Texts come in several kinds.
+        let keys =
+            datafusion::arrow::compute::cast(&keys, map.keys().data_type()).map_err(failed)?;
         let equal =
             datafusion::arrow::array::make_comparator(map.keys(), &keys, SortOptions::default())
                 .map_err(failed)?;

@@ -28,6 +28,8 @@ use crate::error::{Error, Result};
 pub(super) enum Kind {
     /// Anything that converts to STRING by itself.
     Text,
+    /// A text and nothing that becomes one.
+    String,
     /// Anything that converts to BIGINT by itself.
     Int,
     /// A number: of a position or a count no text is taken.
@@ -293,6 +295,7 @@ impl Kind {
         }
         match self {
             Self::Text => given.is_string() || is_number || is_moment || is_binary(given),
+            Self::String => given.is_string(),
             Self::Whole => is_number,
             Self::Int | Self::Double | Self::Number => is_number || given.is_string(),
             Self::Boolean => matches!(given, ArrowType::Boolean),

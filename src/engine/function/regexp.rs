@@ -13,7 +13,7 @@ use Kind::{Boolean, Text, Whole};
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
-    function("regexp_count", "regexp_count(string str, string pattern[, bigint start])", "Returns how often a pattern matches from a position on.", &[Text, Text, Whole], 1, Gives::Int, regexp_count),
+    function("regexp_count", "regexp_count(string str, string pattern[, bigint start])", "Returns how often a pattern matches from a position on.", &[Kind::String, Kind::String, Whole], 1, Gives::Int, regexp_count),
     function("regexp_extract", "regexp_extract(string str, string pattern[, bigint group])", "Returns a group of the first match; group 0 is the whole match.", &[Text, Text, Whole], 1, Gives::Text, regexp_extract),
     function("regexp_extract_all", "regexp_extract_all(string str, string pattern[, bigint group])", "Returns a group of every match.", &[Text, Text, Whole], 1, Gives::Texts, regexp_extract_all),
     function("regexp_instr", "regexp_instr(string str, string pattern[, bigint start[, bigint nth[, bigint option]]])", "Returns where the nth match begins, or with option 1 what stands behind it; 0 where there is none.", &[Text, Text, Whole, Whole, Whole], 3, Gives::Int, regexp_instr),

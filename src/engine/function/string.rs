@@ -44,7 +44,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("space", "space(bigint n)", "Returns n blanks.", &[Int], 0, Gives::Text, space),
     function("split_part", "split_part(string str, string separator, bigint start[, bigint end])", "Returns the parts from start to end, counted from 1.", &[Text, Text, Whole, Whole], 1, Gives::Text, split_part),
     function("substr", "substr(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Whole, Whole], 1, Gives::Text, substr),
-    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Whole, Whole], 1, Gives::Text, substr),
+    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Kind::String, Whole, Whole], 1, Gives::Text, substr),
     function("substring_index", "substring_index(string str, string separator, int count)", "Returns what stands before the count-th separator; a negative count counts from the end.", &[Text, Text, Int], 0, Gives::Text, substring_index),
     function("tolower", "tolower(string str)", "Turns a text into lower case.", &[Text], 0, Gives::Text, lower),
     function("toupper", "toupper(string str)", "Turns a text into upper case.", &[Text], 0, Gives::Text, upper),

@@ -26,6 +26,7 @@ const NULL: &[&str] = &[
     "log2",
     "minute",
     "month",
+    "next_day",
     "quarter",
     "second",
     "sha2",

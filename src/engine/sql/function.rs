@@ -53,7 +53,7 @@ pub(super) fn rewrite_call(
         let detail = format!("function {name} with DISTINCT takes no ORDER BY in OVER");
         return Err(Error::window(detail).at(at));
     }
-    default_frame_of(&mut function);
+    default_frame_of(&mut function, rewriting.options.is_hive);
     let given = arguments(&function);
     let count = given.as_ref().map_or(0, Vec::len);
     let needs = |counts: std::ops::RangeInclusive<usize>| {
@@ -449,11 +449,30 @@ pub(super) fn rewrite_call(
             needs(0..=0)?;
             call("uuid", [])
         }
-        "lag" | "lead" if matches!(given.as_deref(), Some([_, offset, ..]) if literal_number(offset).is_some_and(|n| n <= 0.0)) =>
+        "lag" | "lead" if count >= 2 && function.over.is_some() => {
+            let mut values = given.clone().unwrap_or_default();
+            let offset = match literal_text(&values[1]) {
+                Some(text) => text.trim().parse().ok(),
+                None => literal_number(&values[1]),
+            };
+            match offset {
+                Some(offset) if offset < 0.0 => {
+                    return Err(Error::argument_value(format!(
+                        "function {name}: the offset is not negative"
+                    ))
+                    .at(at));
+                }
+                Some(offset) => values[1] = number(offset as i64),
+                None => {}
+            }
+            set_arguments(&mut function, values);
+            Expr::Function(function)
+        }
+        "nth_value" if matches!(given.as_deref(), Some([_, nth, ..]) if literal_number(nth).is_some_and(|n| n <= 0.0)) =>
         {
-            return Err(Error::argument_value(format!(
-                "function {name}: the offset is a constant above 0"
-            ))
+            return Err(Error::argument_value(
+                "function nth_value: the place is a constant above 0",
+            )
             .at(at));
         }
         "max" | "min" | "count" | "any_value" | "approx_distinct"

@@ -221,7 +221,7 @@ impl Rewriter<'_, '_> {
             return Err(Error::not_supported("SELECT DISTINCT ON"));
         }
         for window in &mut select.named_window {
-            default_frame_of_named(window);
+            default_frame_of_named(window, self.0.options.is_hive);
         }
         if !self.0.options.group_by_position {
             constant_keys(&mut select.group_by);

@@ -1,4 +1,4 @@
-//! Windows: the documented default frame is ROWS, not RANGE.
+//! Windows: the documented default frame is ROWS, not RANGE but in the Hive-compatible edition.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound,
@@ -9,10 +9,10 @@ use datafusion::sql::sqlparser::ast::{
 /// rows of equal order count one by one.
 ///
 /// Manual page: "Window functions".
-pub(super) fn default_frame(spec: &mut WindowSpec) {
+pub(super) fn default_frame(spec: &mut WindowSpec, is_hive: bool) {
     spec.order_by
         .retain(|order| !matches!(order.expr, Expr::Value(_)));
-    if spec.window_frame.is_none() && !spec.order_by.is_empty() {
+    if spec.window_frame.is_none() && !spec.order_by.is_empty() && !is_hive {
         spec.window_frame = Some(WindowFrame {
             units: WindowFrameUnits::Rows,
             start_bound: WindowFrameBound::Preceding(None),
@@ -21,14 +21,14 @@ pub(super) fn default_frame(spec: &mut WindowSpec) {
     }
 }
 
-pub(super) fn default_frame_of(function: &mut Function) {
+pub(super) fn default_frame_of(function: &mut Function, is_hive: bool) {
     if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
-        default_frame(spec);
+        default_frame(spec, is_hive);
     }
 }
 
-pub(super) fn default_frame_of_named(window: &mut NamedWindowDefinition) {
+pub(super) fn default_frame_of_named(window: &mut NamedWindowDefinition, is_hive: bool) {
     if let NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
-        default_frame(spec);
+        default_frame(spec, is_hive);
     }
 }
