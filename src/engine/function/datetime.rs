@@ -544,7 +544,13 @@ fn next_day(call: &Call) -> Result<ArrayRef> {
             .iter()
             .position(|day| *day == short);
         let Some(wanted) = wanted else {
-            return call.unfit(format!("'{name}' is not a weekday"));
+            // Of a date that is none NULL comes, of a weekday that is none an error.
+            return match call.casting.is_strict {
+                true => Err(Error::argument_value(format!(
+                    "function next_day: '{name}' is not a weekday"
+                ))),
+                false => Ok(None),
+            };
         };
         let today = time.weekday().num_days_from_monday() as usize;
         let days = (wanted + 7 - today - 1) % 7 + 1;
