@@ -16,6 +16,7 @@ use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::exec::Outcome;
 use odpsh::interrupt::Interrupt;
+use odpsh::parser::Splitter;
 use odpsh::session::{Session, Start};
 use odpsh::store::{Seam, Warehouse, memory};
 
@@ -123,8 +124,11 @@ fn open(dir: &Path) -> Session {
 
 /// The rows of a statement in one line, or its failure.
 fn run(session: &mut Session, sql: &str) -> Result<String, String> {
+    let mut splitter = Splitter::default();
+    splitter.push(sql.as_bytes());
+    let statement = splitter.finish().expect("a statement").expect("text");
     let outcome = session
-        .run(sql.trim_end_matches(';'))
+        .run(statement.trim_end_matches(';'))
         .outcome
         .map_err(|error| error.to_string())?;
     let Outcome::Rows(mut set) = outcome else {
