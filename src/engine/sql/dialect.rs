@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, ObjectName, OrderByExpr, UnaryOperator,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, Precedence};
-use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -57,6 +57,11 @@ impl Dialect for OdpsDialect {
 
     fn supports_select_item_multi_column_alias(&self) -> bool {
         true
+    }
+
+    fn is_column_alias(&self, keyword: &Keyword, _: &mut Parser<'_>) -> bool {
+        // `FROM t QUALIFY … SELECT a`: it is no keyword where it is a name.
+        *keyword != Keyword::QUALIFY && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
     }
 
     fn supports_from_first_select(&self) -> bool {

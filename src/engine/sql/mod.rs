@@ -5,6 +5,7 @@ mod branches;
 pub(super) mod build;
 mod chosen;
 mod dialect;
+mod from_first;
 mod function;
 mod grouping;
 mod heading;

@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::visit_expressions;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DateTimeField, Distinct, Expr, GroupByExpr, Ident, Interval,
     ObjectName, ObjectNamePart, OneOrManyWithParens, OrderBy, OrderByExpr, OrderByKind,
-    PivotValueSource, Query, Select, SelectItem, SetExpr, Spanned, Subscript, TableFactor,
-    TrimWhereField, Value, ValueWithSpan, VisitMut, VisitorMut,
+    PivotValueSource, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned, Subscript,
+    TableFactor, TrimWhereField, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::build::{
@@ -216,6 +216,9 @@ impl Rewriter<'_, '_> {
             return Err(Error::semantic(
                 "SELECT DISTINCT and GROUP BY can not be in the same query",
             ));
+        }
+        if select.flavor == SelectFlavor::FromFirstNoSelect {
+            return Err(Error::semantic("a query needs SELECT"));
         }
         if matches!(select.distinct, Some(Distinct::On(_))) {
             return Err(Error::not_supported("SELECT DISTINCT ON"));

@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 use super::keywords::only_keywords;
-use super::{branches, lateral};
+use super::{branches, from_first, lateral};
 use crate::ast::Fragment;
 use crate::error::Result;
 use crate::parser::{TokenKind, tokenize};
@@ -20,6 +20,7 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     window_synonyms(&mut out);
     out = versioned_tables(out);
     out = lateral::joined(out)?;
+    out = from_first::select_first(out);
     only_keywords(&mut out);
     out = branches::in_parentheses(out);
     out.push(TokenWithSpan {
