@@ -7,18 +7,16 @@
 //! Each file starts with a session and a warehouse of its own. `ODPSH_CONFORMANCE=date` runs the pages whose names
 //! contain that.
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
-use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::exec::Outcome;
-use odpsh::interrupt::Interrupt;
 use odpsh::parser::Splitter;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
+use support::Index;
 
 /// Set first in every file: the manual's examples show results of several rows in their order without a LIMIT.
 const SETUP: &str = "set odps.sql.validate.orderby.limit=false";
@@ -63,7 +61,12 @@ struct Checked {
 
 fn check(page: &Path, differences: &mut Vec<String>) -> Checked {
     let home = tempfile::tempdir().expect("a temporary folder");
-    let mut session = open(home.path());
+    let mut session = support::session(
+        home.path(),
+        Index::Memory,
+        "2020-11-17 08:31:44",
+        Tz::Asia__Shanghai,
+    );
     run(&mut session, SETUP).expect("a setting");
     let source = std::fs::read_to_string(page).expect("a page");
     let name = page.file_name().expect("a name").to_string_lossy();
@@ -114,22 +117,6 @@ fn is_same_in_another_order(statement: &str, got: &str, expected: &str) -> bool 
         rows
     };
     !statement.to_ascii_lowercase().contains("order by") && sorted(got) == sorted(expected)
-}
-
-fn open(dir: &Path) -> Session {
-    let mut seam = Seam::real();
-    seam.index = Arc::new(memory::open);
-    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-    let clock = ControlledClock::parse("2020-11-17 16:31:44", Tz::Asia__Shanghai).expect("a time");
-    Session::new(Start {
-        warehouse: Arc::new(warehouse),
-        clock: Box::new(clock),
-        user: "ALIYUN$owner".into(),
-        project: "default".into(),
-        zone: Tz::Asia__Shanghai,
-        interrupt: Interrupt::never(),
-        memory_bytes: 1 << 30,
-    })
 }
 
 /// The rows of a statement in one line, or its failure.

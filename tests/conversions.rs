@@ -3,32 +3,23 @@
 //!
 //! `ODPSH_CONVERSIONS=1` tries every value with every type, else every eighth.
 
+mod support;
+
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
-use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::exec::Outcome;
-use odpsh::interrupt::Interrupt;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
+use support::Index;
 
 fn open(dir: &Path) -> Session {
-    let mut seam = Seam::real();
-    seam.index = Arc::new(memory::open);
-    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-    let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
-    let mut session = Session::new(Start {
-        warehouse: Arc::new(warehouse),
-        clock: Box::new(clock),
-        user: "owner".into(),
-        project: "default".into(),
-        zone: Tz::America__New_York,
-        interrupt: Interrupt::never(),
-        memory_bytes: 1 << 30,
-    });
+    let mut session = support::session(
+        dir,
+        Index::Memory,
+        "2020-02-18 14:17:58",
+        Tz::America__New_York,
+    );
     run(&mut session, "set odps.sql.validate.orderby.limit=false").expect("a setting");
     session
 }

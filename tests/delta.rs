@@ -2,19 +2,17 @@
 //!
 //! `ODPSH_DELTA_CASES=n` runs n programs.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
-use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::exec::Outcome;
-use odpsh::interrupt::Interrupt;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
 use proptest::prelude::*;
+use support::Index;
 
 /// Key types with literals, of which some are written in two ways.
 const KEYS: &[(&str, &[(&str, &str)])] = &[
@@ -121,21 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn open(dir: &Path, on_sled: bool) -> Session {
-    let mut seam = Seam::real();
-    if !on_sled {
-        seam.index = Arc::new(memory::open);
-    }
-    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-    let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
-    Session::new(Start {
-        warehouse: Arc::new(warehouse),
-        clock: Box::new(clock),
-        user: "owner".into(),
-        project: "default".into(),
-        zone: Tz::UTC,
-        interrupt: Interrupt::never(),
-        memory_bytes: 1 << 30,
-    })
+    let index = if on_sled { Index::Sled } else { Index::Memory };
+    support::session(dir, index, "2020-02-18 14:17:58", Tz::UTC)
 }
 
 fn sql(session: &mut Session, text: &str) -> Result<Outcome, String> {

@@ -1,32 +1,18 @@
 //! All functions at once: what the engine has beside ours cannot be called, and no function breaks over NULL.
 
+mod support;
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
 use datafusion::execution::SessionStateBuilder;
-use odpsh::clock::ControlledClock;
 use odpsh::engine::function::{Described, described};
 use odpsh::exec::Outcome;
-use odpsh::interrupt::Interrupt;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
+use support::Index;
 
 fn session(dir: &std::path::Path) -> Session {
-    let mut seam = Seam::real();
-    seam.index = Arc::new(memory::open);
-    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-    let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
-    let mut session = Session::new(Start {
-        warehouse: Arc::new(warehouse),
-        clock: Box::new(clock),
-        user: "ALIYUN$owner".into(),
-        project: "default".into(),
-        zone: Tz::UTC,
-        interrupt: Interrupt::never(),
-        memory_bytes: 1 << 28,
-    });
+    let mut session = support::session(dir, Index::Memory, "2020-02-18 14:17:58", Tz::UTC);
     run(&mut session, "create table t (n bigint, s string)").expect("a table");
     run(&mut session, "insert into t values (null, null), (1, 'a')").expect("rows");
     session

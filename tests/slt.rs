@@ -1,19 +1,18 @@
 //! Result sets: every `tests/slt/*.slt` runs on the sled index and on the one in memory, which have to
 //! agree. `UPDATE_SLT=1 cargo test --test slt` writes the results; read them before you commit.
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
 use libtest_mimic::{Arguments, Failed, Trial};
-use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::error::Error;
 use odpsh::exec::Outcome;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
+use support::Index;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
@@ -37,12 +36,6 @@ fn main() {
         }
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Index {
-    Sled,
-    Memory,
 }
 
 fn check(file: &Path, index: Index) -> Result<(), Failed> {
@@ -74,21 +67,7 @@ struct Database(Session);
 
 impl Database {
     fn open(dir: &Path, index: Index) -> Self {
-        let mut seam = Seam::real();
-        if index == Index::Memory {
-            seam.index = Arc::new(memory::open);
-        }
-        let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-        let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
-        Self(Session::new(Start {
-            warehouse: Arc::new(warehouse),
-            clock: Box::new(clock),
-            user: "ALIYUN$owner".into(),
-            project: "default".into(),
-            zone: Tz::UTC,
-            interrupt: odpsh::interrupt::Interrupt::never(),
-            memory_bytes: 1 << 30,
-        }))
+        Self(support::session(dir, index, "2020-02-18 14:17:58", Tz::UTC))
     }
 }
 

@@ -7,18 +7,17 @@ mod evaluator;
 mod generate;
 mod query;
 mod shrink;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
-use odpsh::clock::ControlledClock;
 use odpsh::engine::text::text;
 use odpsh::error::{Error, ErrorKind};
 use odpsh::exec::Outcome;
-use odpsh::session::{Session, Start};
-use odpsh::store::{Seam, Warehouse, memory};
+use odpsh::session::Session;
+use support::Index;
 
 use generate::{Dice, Generator, Table, model, statements, tables};
 use query::{Kind, Query, Value};
@@ -34,21 +33,12 @@ pub enum Seen {
 }
 
 fn session(dir: &std::path::Path, in_memory: bool) -> Session {
-    let mut seam = Seam::real();
-    if in_memory {
-        seam.index = Arc::new(memory::open);
-    }
-    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
-    let clock = ControlledClock::parse("2020-02-18 14:17:58", Tz::UTC).expect("a time");
-    Session::new(Start {
-        warehouse: Arc::new(warehouse),
-        clock: Box::new(clock),
-        user: "ALIYUN$owner".into(),
-        project: "default".into(),
-        zone: Tz::UTC,
-        interrupt: odpsh::interrupt::Interrupt::never(),
-        memory_bytes: 1 << 28,
-    })
+    let index = if in_memory {
+        Index::Memory
+    } else {
+        Index::Sled
+    };
+    support::session(dir, index, "2020-02-18 14:17:58", Tz::UTC)
 }
 
 fn canonical(text: Option<String>, kind: Kind) -> Option<String> {

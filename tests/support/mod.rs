@@ -4,8 +4,40 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
+use chrono_tz::Tz;
+use odpsh::clock::ControlledClock;
+use odpsh::interrupt::Interrupt;
+use odpsh::session::{Session, Start};
+use odpsh::store::{Seam, Warehouse, memory};
 use tempfile::TempDir;
+
+/// Which index a warehouse is opened on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    Sled,
+    Memory,
+}
+
+/// A session of the owner in the warehouse of a folder; its clock stands at `now`, said in UTC.
+pub fn session(dir: &Path, index: Index, now: &str, zone: Tz) -> Session {
+    let mut seam = Seam::real();
+    if index == Index::Memory {
+        seam.index = Arc::new(memory::open);
+    }
+    let warehouse = Warehouse::open(dir, Duration::ZERO, seam).expect("a warehouse");
+    Session::new(Start {
+        warehouse: Arc::new(warehouse),
+        clock: Box::new(ControlledClock::parse(now, Tz::UTC).expect("a time")),
+        user: "ALIYUN$owner".into(),
+        project: "default".into(),
+        zone,
+        interrupt: Interrupt::never(),
+        memory_bytes: 1 << 28,
+    })
+}
 
 /// A home folder with a warehouse, gone when dropped.
 pub struct Home {
