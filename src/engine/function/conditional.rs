@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, UInt32Array};
-use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, make_comparator};
+use datafusion::arrow::compute::{self, SortOptions, interleave, take};
 use datafusion::arrow::datatypes::DataType as ArrowType;
 
-use super::call::{Call, Definition, Gives, Kind, datetime_type, variadic};
+use super::call::{Call, Definition, Gives, Kind, datetime_type, function, variadic};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast};
 use crate::engine::types::column_type;
@@ -19,6 +19,7 @@ use Kind::{Any, Int};
 pub(super) const FUNCTIONS: &[Definition] = &[
     variadic("greatest", "greatest(a, b[, ...])", "Returns the greatest value; NULL is the smallest.", &[Any], 1, Gives::Of(common_type), |call| extreme(call, Ordering::Greater)),
     variadic("least", "least(a, b[, ...])", "Returns the smallest value; NULL is the smallest.", &[Any], 1, Gives::Of(common_type), |call| extreme(call, Ordering::Less)),
+    function("nullif", "nullif(a, b)", "Returns NULL where a equals b, else a.", &[Any, Any], 0, Gives::Of(|types, _| Ok(types[0].clone())), nullif),
     variadic("ordinal", "ordinal(bigint nth, a, b[, ...])", "Returns the nth smallest value; NULL is the smallest.", &[Int, Any], 2, Gives::Of(|types, casting| common_type(&types[1..], casting)), ordinal),
 ];
 
@@ -132,4 +133,27 @@ fn ordinal(call: &Call) -> Result<ArrayRef> {
         let nth = nth.get(row)?;
         order.get(nth as usize - 1).copied()
     })
+}
+
+/// Values that meet in another type are compared by the planner, which makes a CASE of the call.
+fn nullif(call: &Call) -> Result<ArrayRef> {
+    let failed = |error: datafusion::arrow::error::ArrowError| Error::internal(error.to_string());
+    let (value, other) = (call.any(0), call.any(1));
+    let others = match column_type(value.array().data_type()) {
+        Some(to) if other.array().data_type() != value.array().data_type() => {
+            cast(other.array(), &to, call.casting)?
+        }
+        _ => Arc::clone(other.array()),
+    };
+    let others = compute::cast(&others, value.array().data_type()).map_err(failed)?;
+    let ordering = make_comparator(value.array(), &others, SortOptions::default());
+    let ordering = ordering.map_err(failed)?;
+    let is_same = (0..call.rows).map(|row| {
+        let (a, b) = (value.row(row), other.row(row));
+        value.array().is_valid(a) && others.is_valid(b) && ordering(a, b).is_eq()
+    });
+    let is_same: BooleanArray = is_same.map(Some).collect();
+    let rows = UInt32Array::from_iter_values((0..call.rows).map(|row| value.row(row) as u32));
+    let values = take(value.array(), &rows, None).map_err(failed)?;
+    compute::nullif(&values, &is_same).map_err(failed)
 }

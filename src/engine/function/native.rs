@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::functions::core::{coalesce, get_field, named_struct, nullif, r#struct};
+use datafusion::functions::core::{coalesce, get_field, named_struct, r#struct};
 use datafusion::functions_aggregate::{
     any_value::any_value_udaf,
     approx_distinct::approx_distinct_udaf,
@@ -110,7 +110,6 @@ pub(super) const FUNCTIONS: &[Described] = &[
     native("now", "now()", "Returns the time of the statement as DATETIME."),
     native("nth_value", "nth_value(value, bigint n[, boolean ignore_nulls]) over (...)", "Returns the nth value of the window."),
     native("ntile", "ntile(bigint n) over (...)", "Returns in which of n equal parts a row is."),
-    native("nullif", "nullif(a, b)", "Returns NULL where a equals b, else a."),
     native("numeric_histogram", "numeric_histogram(bigint n, double x[, double weight])", "Returns a map of about n centres to how many values lie near them."),
     native("nvl", "nvl(value, default)", "Returns the default where the value is NULL."),
     native("nvl2", "nvl2(value, known, unknown)", "Returns one of two values, whether the first is NULL or not."),
@@ -146,7 +145,6 @@ pub(super) fn scalars() -> Vec<Arc<ScalarUDF>> {
         coalesce(),
         get_field(),
         named_struct(),
-        nullif(),
         r#struct(),
         nested::array_has::array_has_udf(),
         nested::except::array_except_udf(),

@@ -16,7 +16,6 @@ use super::build::{
 };
 use super::dialect::CAST;
 use super::lambda::rewrite_higher;
-use super::rewrite::is_random;
 use super::tokens::offset;
 use super::window::default_frame_of;
 use crate::engine::function::described;
@@ -93,11 +92,6 @@ pub(super) fn rewrite_call(
                 vec![(Expr::IsNotNull(Box::new(next())), next())],
                 Some(next()),
             )
-        }
-        "nullif" if count == 2 && given.as_deref().is_some_and(|given| !is_random(&given[0])) => {
-            let (value, other) = (next(), next());
-            let same = binary(value.clone(), BinaryOperator::Eq, other);
-            case(vec![(same, null())], Some(value))
         }
         "decode" if count == 2 => call("__decode", taken),
         "decode" => {
@@ -338,21 +332,17 @@ pub(super) fn rewrite_call(
             };
             call(whole, [Expr::Function(function)])
         }
-        "map_union" => {
+        "map_union" | "map_union_sum" => {
             needs(1..=1)?;
             let map = next();
             only_where(&mut function, Expr::IsNotNull(Box::new(map.clone())));
             set_arguments(&mut function, vec![call("map_entries", [map])]);
             rename(&mut function, "array_agg");
-            call("__map_of", [call("flatten", [Expr::Function(function)])])
-        }
-        "map_union_sum" => {
-            needs(1..=1)?;
-            let map = next();
-            only_where(&mut function, Expr::IsNotNull(Box::new(map.clone())));
-            set_arguments(&mut function, vec![call("map_entries", [map])]);
-            rename(&mut function, "array_agg");
-            call("__sums_of", [call("flatten", [Expr::Function(function)])])
+            let whole = match name.as_str() {
+                "map_union" => "__map_of",
+                _ => "__sums_of",
+            };
+            call(whole, [call("flatten", [Expr::Function(function)])])
         }
         "percentile_disc" => {
             needs(2..=3)?;

@@ -559,7 +559,7 @@ fn sort_key(expr: Expr) -> OrderByExpr {
 }
 
 /// Whether an expression gives another value each time.
-pub(super) fn is_random(expr: &Expr) -> bool {
+fn is_random(expr: &Expr) -> bool {
     const NAMES: [&str; 4] = ["rand", "uuid", "unique_id", "shuffle"];
     visit_expressions(expr, |expr| match expr {
         Expr::Function(function)
