@@ -89,6 +89,18 @@ pub(super) fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
 }
 
+/// Lists of so many values each, in a row; `valid` says which of them are not NULL.
+pub(super) fn list_array(
+    values: ArrayRef,
+    lengths: Vec<usize>,
+    valid: Option<Vec<bool>>,
+) -> Result<ArrayRef> {
+    let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let list = ListArray::try_new(field, offsets, values, valid.map(NullBuffer::from));
+    Ok(Arc::new(list.map_err(failed)?))
+}
+
 /// Builds the lists of a call from items of one array, given by their places in it.
 fn lists(
     call: &Call,
@@ -106,14 +118,7 @@ fn lists(
         valid.push(is_known);
     }
     let values = take(items, &UInt32Array::from(indices), None).map_err(failed)?;
-    let field = Arc::new(Field::new("item", values.data_type().clone(), true));
-    let list = ListArray::try_new(
-        field,
-        OffsetBuffer::from_lengths(lengths),
-        values,
-        Some(NullBuffer::from(valid)),
-    );
-    Ok(Arc::new(list.map_err(failed)?))
+    list_array(values, lengths, Some(valid))
 }
 
 /// The items of all rows of a list, and where those of a row stand among them.
@@ -617,15 +622,8 @@ fn nested_lists(
             places.extend(list);
         }
     }
-    let list = |values: ArrayRef, lengths: Vec<usize>, nulls| {
-        let field = Arc::new(Field::new("item", values.data_type().clone(), true));
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        let list = ListArray::try_new(field, offsets, values, nulls).map_err(failed)?;
-        Ok::<ArrayRef, Error>(Arc::new(list))
-    };
     let values = take(items.list.values(), &UInt32Array::from(places), None).map_err(failed)?;
-    let inner = list(values, inner, None)?;
-    list(inner, outer, Some(NullBuffer::from(valid)))
+    list_array(list_array(values, inner, None)?, outer, Some(valid))
 }
 
 fn combinations(call: &Call) -> Result<ArrayRef> {

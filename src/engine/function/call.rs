@@ -43,6 +43,8 @@ pub(super) enum Kind {
     Moment,
     List,
     Map,
+    /// Anything but BOOLEAN, which does not become a text by itself.
+    Plain,
     Any,
 }
 
@@ -302,6 +304,7 @@ impl Kind {
             Self::Moment => is_moment || given.is_string(),
             Self::List => is_list(given),
             Self::Map => matches!(given, ArrowType::Map(..)),
+            Self::Plain => !matches!(given, ArrowType::Boolean),
             Self::Any => true,
         }
     }

@@ -1,17 +1,14 @@
 //! Dates and times. Manual page: "Date functions". `mm` is the month, `mi` the minute, `hh` counts to 24.
 
-use std::sync::Arc;
-
 use chrono::{Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{
     DataType as ArrowType, Date32Type, Float64Type, Int64Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, TimeUnit, TimestampMillisecondType, TimestampNanosecondType,
 };
 
-use super::array::SEQUENCE_MAX;
+use super::array::{SEQUENCE_MAX, list_array};
 use super::call::{Call, Definition, Gives, Kind, datetime_type, function, known};
 use super::format::{DateFormat, Edition, write, write_java};
 use crate::clock::local_time;
@@ -623,22 +620,21 @@ pub(super) fn sequence_of_times(call: &Call) -> Result<ArrayRef> {
     };
     let (mut times, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..call.rows {
-        let given = match &step {
-            Some((steps, column)) => {
-                let at = column.row(row);
-                steps.is_valid(at).then(|| steps.value(at))
-            }
-            None => Some(IntervalMonthDayNano::new(0, 0, 0)),
-        };
-        let (Some(start), Some(end), Some(given)) = (start.get(row), end.get(row), given) else {
+        let (Some(start), Some(end)) = (start.get(row), end.get(row)) else {
             lengths.push(0);
             valid.push(false);
             continue;
         };
-        let one_day = if start <= end { 1 } else { -1 };
         let given = match &step {
-            Some(_) => given,
-            None => IntervalMonthDayNano::new(0, one_day, 0),
+            Some((steps, column)) if steps.is_valid(column.row(row)) => {
+                steps.value(column.row(row))
+            }
+            Some(_) => {
+                lengths.push(0);
+                valid.push(false);
+                continue;
+            }
+            None => IntervalMonthDayNano::new(0, if start <= end { 1 } else { -1 }, 0),
         };
         let nth = |count: i64| {
             let months = i64::from(given.months).checked_mul(count)?;
@@ -681,9 +677,5 @@ pub(super) fn sequence_of_times(call: &Call) -> Result<ArrayRef> {
     };
     let items = call.resized(times.len(), item.data_type().clone());
     let values = moments(&items, |row| Ok(Some(times[row])))?;
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    let nulls = Some(NullBuffer::from(valid));
-    let list = ListArray::try_new(Arc::clone(item), offsets, values, nulls);
-    let list = list.map_err(|error| Error::internal(error.to_string()))?;
-    Ok(Arc::new(list))
+    list_array(values, lengths, Some(valid))
 }

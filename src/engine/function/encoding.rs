@@ -137,11 +137,8 @@ impl Charset {
                 let byte = |c: char| if c.is_ascii() { c as u8 } else { b'?' };
                 text.chars().map(byte).collect()
             }
-            Self::Gb2312 | Self::Other(_) => {
-                let charset = match self {
-                    Self::Other(charset) => charset,
-                    _ => encoding_rs::GBK,
-                };
+            Self::Gb2312 => Self::Other(encoding_rs::GBK).bytes(text),
+            Self::Other(charset) => {
                 let mut bytes = Vec::with_capacity(text.len());
                 let mut buffer = [0; 8];
                 for c in text.chars() {
@@ -195,10 +192,7 @@ impl Charset {
                 String::from_utf8_lossy(bytes).into_owned(),
                 !bytes.is_ascii(),
             ),
-            Self::Gb2312 => {
-                let (text, is_broken) = encoding_rs::GBK.decode_without_bom_handling(bytes);
-                (text.into_owned(), is_broken)
-            }
+            Self::Gb2312 => Self::Other(encoding_rs::GBK).text(bytes),
             Self::Other(charset) => {
                 let (text, is_broken) = charset.decode_without_bom_handling(bytes);
                 (text.into_owned(), is_broken)

@@ -222,26 +222,6 @@ pub(super) fn write_java(time: NaiveDateTime, pattern: &str, edition: Edition) -
     Some(out)
 }
 
-/// `1234567.8` as `1,234,567.8`.
-pub(super) fn group_digits(number: &str) -> String {
-    let (sign, unsigned) = match number.strip_prefix('-') {
-        Some(unsigned) => ("-", unsigned),
-        None => ("", number),
-    };
-    let (whole, fraction) = match unsigned.split_once('.') {
-        Some((whole, fraction)) => (whole, format!(".{fraction}")),
-        None => (unsigned, String::new()),
-    };
-    let mut grouped = String::new();
-    for (position, digit) in whole.chars().enumerate() {
-        if position > 0 && (whole.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{sign}{grouped}{fraction}")
-}
-
 /// A pattern for numbers such as `#,##0.00`, as Java's DecimalFormat reads it. Manual page: "FORMAT_NUMBER".
 pub(super) struct NumberFormat {
     prefix: String,

@@ -9,11 +9,10 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{
-    DataType as ArrowType, Decimal128Type, Field, Float64Type, Int64Type,
-};
+use datafusion::arrow::datatypes::{DataType as ArrowType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
 
+use super::array::{failed, list_array};
 use super::call::{Call, Definition, Gives, Kind, function, known};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast, map_array};
@@ -69,10 +68,6 @@ pub(super) fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType
 
 fn counts_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     Ok(map_of(item_type(&types[0])?, ArrowType::Int64))
-}
-
-fn failed(error: datafusion::arrow::error::ArrowError) -> Error {
-    Error::internal(error.to_string())
 }
 
 /// Of each row of a list: its items by equal key, in the order in which the keys first occur.
@@ -158,10 +153,9 @@ pub(super) fn multimap_of_pairs(call: &Call) -> Result<ArrayRef> {
     let keys = grouped.first(&keys)?;
     let indices = UInt32Array::from_iter_values(grouped.groups.iter().flatten().copied());
     let values = take(&values, &indices, None).map_err(failed)?;
-    let field = Arc::new(Field::new("item", values.data_type().clone(), true));
-    let offsets = OffsetBuffer::from_lengths(grouped.groups.iter().map(Vec::len));
-    let lists = ListArray::try_new(field, offsets, values, None).map_err(failed)?;
-    grouped.map(keys, Arc::new(lists))
+    let lengths = grouped.groups.iter().map(Vec::len).collect();
+    let lists = list_array(values, lengths, None)?;
+    grouped.map(keys, lists)
 }
 
 fn counts_of_items(call: &Call) -> Result<ArrayRef> {

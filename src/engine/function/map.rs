@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{concat as concat_arrays, take};
 use datafusion::arrow::datatypes::{DataType as ArrowType, Field};
-use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::arrow::row::{RowConverter, Rows, SortField};
 
 use super::array::{Items, failed, plain};
 use super::call::{Call, Definition, Gives, Kind, function, mismatch, variadic};
@@ -78,6 +78,15 @@ impl Duplicates {
     }
 }
 
+/// Keys as bytes that are equal where the keys are.
+fn compared(keys: &ArrayRef) -> Result<Rows> {
+    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())]);
+    let converter = converter.map_err(failed)?;
+    converter
+        .convert_columns(&[without_negative_zero(keys)])
+        .map_err(failed)
+}
+
 /// Makes maps of entries, given row by row by their places in `keys` and `values`; `of` says whether there is a map.
 fn maps(
     call: &Call,
@@ -85,10 +94,7 @@ fn maps(
     duplicates: Duplicates,
     mut of: impl FnMut(usize, &mut Vec<u32>) -> Result<bool>,
 ) -> Result<ArrayRef> {
-    let comparable = without_negative_zero(keys);
-    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())]);
-    let converter = converter.map_err(failed)?;
-    let compared = converter.convert_columns(&[comparable]).map_err(failed)?;
+    let compared = compared(keys)?;
     let (mut indices, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
     let mut entries = Vec::new();
     for row in 0..call.rows {
@@ -465,10 +471,7 @@ fn map_zip(call: &Call) -> Result<ArrayRef> {
     let (a, b) = (call.any(0), call.any(1));
     let (a_map, b_map) = (a.array().as_map(), b.array().as_map());
     let both = concat_arrays(&[a_map.keys().as_ref(), b_map.keys().as_ref()]).map_err(failed)?;
-    let comparable = without_negative_zero(&both);
-    let converter = RowConverter::new(vec![SortField::new(both.data_type().clone())]);
-    let converter = converter.map_err(failed)?;
-    let compared = converter.convert_columns(&[comparable]).map_err(failed)?;
+    let compared = compared(&both)?;
     let second = a_map.keys().len() as u32;
     let (mut keys, mut lefts, mut rights) = (Vec::new(), Vec::new(), Vec::new());
     let (mut lengths, mut valid) = (Vec::new(), Vec::new());

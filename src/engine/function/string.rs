@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType as ArrowType, Int64Type};
+use datafusion::arrow::datatypes::Int64Type;
 
-use super::call::{Call, Definition, Gives, Kind, function, known, mismatch, variadic};
+use super::call::{Call, Definition, Gives, Kind, function, known, variadic};
 use super::encoding::Charset;
-use super::format::{NumberFormat, group_digits};
+use super::format::NumberFormat;
 use crate::error::{Error, Result};
 
-use Kind::{Any, Int, Number, Text, Whole};
+use Kind::{Any, Int, Number, Plain, Text, Whole};
 
 /// Most digits behind the point that FORMAT_NUMBER writes.
 const DIGITS_MAX: usize = 340;
@@ -22,8 +22,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("ascii", "ascii(string str)", "Returns the code of the first character.", &[Text], 0, Gives::Int, ascii),
     function("char_matchcount", "char_matchcount(string str1, string str2)", "Returns how many characters of str1 are in str2.", &[Text, Text], 0, Gives::Int, char_matchcount),
     function("chr", "chr(bigint code)", "Returns the character with a code from 0 to 127.", &[Int], 0, Gives::Text, chr),
-    variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Any], 1, Gives::Of(|types, casting| without_truth("concat", types).and_then(|()| super::array::concat_type(types, casting))), concat),
-    variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Any], 2, Gives::Of(|types, _| without_truth("concat_ws", types).map(|()| ArrowType::Utf8View)), concat_ws),
+    variadic("concat", "concat(string a[, string b, ...]) | concat(array a[, array b, ...])", "Joins texts or arrays; NULL where any of them is NULL.", &[Plain], 1, Gives::Of(super::array::concat_type), concat),
+    variadic("concat_ws", "concat_ws(string separator, string a[, string b, ...]) | concat_ws(string separator, array<string> a)", "Joins texts with a separator; NULL where any of them is NULL.", &[Text, Plain], 2, Gives::Text, concat_ws),
     function("find_in_set", "find_in_set(string str, string list[, string separator])", "Returns the position of str in a list with commas or another separator, 0 where it is not there.", &[Text, Text, Text], 1, Gives::Int, find_in_set),
     function("format_number", "format_number(double number, int digits|string pattern)", "Writes a number with thousands separators and so many decimal digits, or by a pattern such as #,##0.00.", &[Number, Any], 0, Gives::Text, format_number),
     function("initcap", "initcap(string str)", "Turns the first letter of each word into upper case, the others into lower case.", &[Text], 0, Gives::Text, initcap),
@@ -38,7 +38,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("ltrim", "ltrim(string str[, string characters])", "Removes characters, blanks by default, from the left.", &[Text, Text], 1, Gives::Text, ltrim),
     function("repeat", "repeat(string str, bigint n)", "Repeats a text n times.", &[Text, Int], 0, Gives::Text, repeat),
     function("replace", "replace(string str, string old, string new)", "Replaces every old by new.", &[Text, Text, Text], 0, Gives::Text, replace),
-    function("reverse", "reverse(string str) | reverse(array a)", "Turns a text or an array round.", &[Any], 0, Gives::Of(|types, casting| without_truth("reverse", types).and_then(|()| super::array::same_or_text(types, casting))), reverse),
+    function("reverse", "reverse(string str) | reverse(array a)", "Turns a text or an array round.", &[Plain], 0, Gives::Of(super::array::same_or_text), reverse),
     function("rpad", "rpad(string str, bigint length, string pad)", "Fills a text up on its right, or cuts it, to a length.", &[Text, Int, Text], 0, Gives::Text, rpad),
     function("rtrim", "rtrim(string str[, string characters])", "Removes characters, blanks by default, from the right.", &[Text, Text], 1, Gives::Text, rtrim),
     function("space", "space(bigint n)", "Returns n blanks.", &[Int], 0, Gives::Text, space),
@@ -75,14 +75,6 @@ fn chr(call: &Call) -> Result<ArrayRef> {
         Ok(code) if code.is_ascii() => Ok(Some(char::from(code).to_string())),
         _ => call.unfit("a code is from 0 to 127"),
     })
-}
-
-/// BOOLEAN does not become a text by itself.
-fn without_truth(name: &str, types: &[ArrowType]) -> Result<()> {
-    match types.contains(&ArrowType::Boolean) {
-        true => Err(mismatch(name, types)),
-        false => Ok(()),
-    }
 }
 
 fn concat(call: &Call) -> Result<ArrayRef> {
@@ -203,7 +195,9 @@ fn format_number(call: &Call) -> Result<ArrayRef> {
         return call.texts(|row| {
             let (number, digits) = (known!(number.get(row)), known!(digits_of(row)));
             match digits {
-                Some(digits) => Ok(Some(group_digits(&with_digits(number, digits)))),
+                Some(digits) => Ok(Some(
+                    NumberFormat::with_digits(digits).write(|digits| with_digits(number, digits)),
+                )),
                 None => call.unfit("the number of digits is from 0 to 340"),
             }
         });
@@ -219,7 +213,9 @@ fn format_number(call: &Call) -> Result<ArrayRef> {
     call.texts(|row| {
         let (number, digits) = (known!(number.get(row)), known!(digits_of(row)));
         match digits {
-            Some(digits) => Ok(Some(group_digits(&format!("{number:.digits$}")))),
+            Some(digits) => Ok(Some(
+                NumberFormat::with_digits(digits).write(|digits| format!("{number:.digits$}")),
+            )),
             None => call.unfit("the number of digits is from 0 to 340"),
         }
     })
