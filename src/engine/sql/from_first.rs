@@ -65,9 +65,10 @@ fn clauses(tokens: &[TokenWithSpan], from: usize) -> Option<(usize, usize, usize
             continue;
         };
         // `WITHIN GROUP (…)`, `t.where`, `* EXCEPT (…)`.
-        let is_clause = match tokens.get(place - 1).map(|token| &token.token) {
-            Some(Token::Period | Token::Mul) => false,
-            Some(Token::Word(before)) => before.keyword != Keyword::WITHIN,
+        let is_clause = match (&tokens[place - 1].token, tokens.get(place + 1)) {
+            (Token::Period, _) => false,
+            (Token::Mul, Some(next)) if keyword == Keyword::EXCEPT => next.token != Token::LParen,
+            (Token::Word(before), _) => before.keyword != Keyword::WITHIN,
             _ => true,
         };
         match select {
