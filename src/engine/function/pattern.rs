@@ -123,10 +123,10 @@ impl Pattern {
     ///
     /// # Errors
     /// As [`Pattern::find_iter`].
-    pub(super) fn groups_iter<'t>(
-        &'t self,
+    pub(super) fn groups_iter<'a, 't: 'a>(
+        &'a self,
         text: &'t str,
-    ) -> Box<dyn Iterator<Item = Result<Groups<'t>>> + 't> {
+    ) -> Box<dyn Iterator<Item = Result<Groups<'t>>> + 'a> {
         match self {
             Self::Fast(pattern) => Box::new(
                 pattern

@@ -73,7 +73,7 @@ fn regexp_extract(call: &Call) -> Result<ArrayRef> {
         let group = group_of(pattern, known!(group.get(row)))?;
         let first = pattern.groups_iter(text).next().transpose()?;
         let found = first.and_then(|groups| groups.text(group));
-        Ok(Some(found.unwrap_or_default().to_owned()))
+        Ok(Some(found.unwrap_or_default()))
     })
 }
 
@@ -111,8 +111,8 @@ fn regexp_extract_all(call: &Call) -> Result<ArrayRef> {
         };
         let group = group_of(pattern, wanted)?;
         let all = pattern.groups_iter(text);
-        let found = all.map(|groups| Ok(groups?.text(group).unwrap_or_default().to_owned()));
-        found.collect::<Result<Vec<String>>>().map(Some)
+        let found = all.map(|groups| Ok(groups?.text(group).unwrap_or_default()));
+        found.collect::<Result<Vec<&str>>>().map(Some)
     })
 }
 

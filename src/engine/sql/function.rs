@@ -119,7 +119,7 @@ pub(super) fn rewrite_call(
             needs(0..=0)?;
             text(rewriting.options.zone.name())
         }
-        "getdate" | "now" | "current_timestamp" | "current_date" | "localtimestamp" => {
+        "getdate" | "now" | "current_timestamp" | "current_date" => {
             let now = number(rewriting.options.now_ms);
             match name.as_str() {
                 "getdate" | "now" => call("__moment", [now]),
@@ -137,10 +137,7 @@ pub(super) fn rewrite_call(
                 );
             };
             let table = table.to_lowercase();
-            let (project, table) = match table.split_once('.') {
-                Some((project, table)) => (Some(project), table),
-                None => (None, table.as_str()),
-            };
+            let (project, table) = project_and_name(&table);
             match (rewriting.max_partition)(project, table).map_err(|error| error.at(at))? {
                 Some(value) => text(&value),
                 None => {
@@ -159,10 +156,7 @@ pub(super) fn rewrite_call(
                 })
             };
             let table = constant(next())?.to_lowercase();
-            let (project, table) = match table.split_once('.') {
-                Some((project, table)) => (Some(project), table),
-                None => (None, table.as_str()),
-            };
+            let (project, table) = project_and_name(&table);
             let partition = (count == 2).then(|| constant(next())).transpose()?;
             let exists = (rewriting.exists)(project, table, partition.as_deref());
             boolean(exists.map_err(|error| error.at(at))?)
@@ -272,22 +266,15 @@ pub(super) fn rewrite_call(
             set_arguments(&mut function, vec![value]);
             Expr::Function(function)
         }
-        "percentile" | "percentile_approx" | "percentile_cont" | "approx_percentile" => {
+        "percentile" | "percentile_approx" | "percentile_cont" => {
             needs(2..=3)?;
             let value = call(CAST, [next(), text("double")]);
             let wanted = next();
             // The third argument of PERCENTILE_APPROX is an accuracy, of which the exact value has enough.
             let skips_null = match (name.as_str(), (count == 3).then(&mut next)) {
-                ("percentile_cont", Some(third)) => match &third {
-                    Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => {
-                        !matches!(value.value, Value::Boolean(false))
-                    }
-                    _ => {
-                        let detail =
-                            "function percentile_cont: the third argument is true or false";
-                        return Err(Error::argument_value(detail).at(at));
-                    }
-                },
+                ("percentile_cont", Some(third)) => {
+                    flag(&name, &third).map_err(|error| error.at(at))?
+                }
                 _ => true,
             };
             if skips_null {
@@ -348,12 +335,8 @@ pub(super) fn rewrite_call(
             needs(2..=3)?;
             let (value, share) = (next(), next());
             let ignores = match (count == 3).then(next) {
-                Some(Expr::Value(flag)) if flag.value == Value::Boolean(false) => false,
-                None | Some(Expr::Value(_)) => true,
-                Some(_) => {
-                    let detail = "function percentile_disc: the third argument is true or false";
-                    return Err(Error::argument_value(detail).at(at));
-                }
+                Some(third) => flag(&name, &third).map_err(|error| error.at(at))?,
+                None => true,
             };
             if ignores {
                 only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
@@ -574,6 +557,30 @@ fn only_where(function: &mut Function, known: Expr) {
         Some(filter) => binary(*filter, BinaryOperator::And, known),
         None => known,
     }));
+}
+
+/// `project.table` or `table`.
+fn project_and_name(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('.') {
+        Some((project, name)) => (Some(project), name),
+        None => (None, text),
+    }
+}
+
+/// The third argument of a function of percentiles.
+fn flag(name: &str, expr: &Expr) -> Result<bool> {
+    match expr {
+        Expr::Value(value) => match value.value {
+            Value::Boolean(flag) => Some(flag),
+            _ => None,
+        },
+        _ => None,
+    }
+    .ok_or_else(|| {
+        Error::argument_value(format!(
+            "function {name}: the third argument is true or false"
+        ))
+    })
 }
 
 fn is_null(expr: &Expr) -> bool {
