@@ -11,7 +11,7 @@ select k from t where 2 = d and d = 2.00BD and d = 2.0;
 select k from t where x = 0.0 and -0.0 = x and x = -0.0 order by k limit 5;
 select r2.k from t r1 left join t r2 on r1.k = r2.k and 2 = r1.k order by k limit 5;
 select r2.k from t r1 right join t r2 on r1.k = r2.k and 2 = r2.k order by k limit 5;
-select r1.k, r2.k from t r1 full join t r2 on r1.k = r2.k and 2 = r2.k order by k limit 9;
+select r1.k as a, r2.k as b from t r1 full join t r2 on r1.k = r2.k and 2 = r2.k order by a, b limit 9;
 -- The distinct values of a constant column.
 create table e (k bigint);
 select count(distinct c), count(distinct n) from (select 2 as c, cast(null as string) as n from e) q;

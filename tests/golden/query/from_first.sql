@@ -6,7 +6,7 @@ from t where a > 1 select a, b order by a limit 5;
 from t where a > 0 group by b having count(*) > 1 select b, sum(a) as s order by b limit 5;
 from t select b, count(*) as n where a > 1 group by b order by b limit 5;
 select * from (from t where a in (select max(a) from t) select a) q;
-from t where a = 1 select a union all from t where a = 3 select a;
+select a from (from t where a = 1 select a union all from t where a = 3 select a) q order by a limit 5;
 with c as (from t where a > 1 select a) from c where a < 3 select a;
 from t where a = 1 select wm_concat(',', b) within group (order by b) as w;
 from t where a = 1 select * except (b);
