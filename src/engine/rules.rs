@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{NullEquality, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -32,7 +32,46 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     if let Some(place) = rules.iter().position(pushes) {
         rules.insert(place, Arc::new(ConstantsLast));
     }
+    rules.push(Arc::new(ColumnForWindows));
     rules
+}
+
+/// Windows over rows of which no column is needed: the engine cannot put such rows in order.
+#[derive(Debug)]
+struct ColumnForWindows;
+
+impl OptimizerRule for ColumnForWindows {
+    fn name(&self) -> &str {
+        "column_for_windows"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Window(window) if window.input.schema().fields().is_empty() => {
+                let names = window.schema.columns().into_iter().map(Expr::Column);
+                let input = Arc::unwrap_or_clone(window.input);
+                let plan = LogicalPlanBuilder::from(input)
+                    .project([lit(true).alias("a row")])?
+                    .window(window.window_expr)?
+                    .project(names)?
+                    .build()?;
+                Ok(Transformed::yes(plan))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
 }
 
 /// Comparisons as the rule behind understands them: to it `x = 2` and `2 = x`, `x = 0.0` and `x = -0.0` are different values.

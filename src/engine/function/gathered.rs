@@ -1,7 +1,8 @@
 //! Maps of what a group has gathered in an array: what is left of MAP_AGG, MULTIMAP_AGG, HISTOGRAM and
 //! NUMERIC_HISTOGRAM once the engine has gathered. Manual page: "Aggregate functions".
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -32,7 +33,10 @@ pub(super) const HISTOGRAM_OF: Definition = function("__histogram_of", "__histog
 pub(super) const PERCENTILE_OF: Definition = function("__percentile_of", "__percentile_of", "the number below which a share of a list lies; NULL is the smallest", &[Kind::List, Kind::Double], 0, Gives::Double, percentile_of_numbers);
 
 #[rustfmt::skip]
-pub(super) const SUMS_OF: Definition = function("__sums_of", "__sums_of", "a map of pairs; the values of equal keys are added, NULL as 0", &[Kind::List], 0, Gives::Of(map_type), sums_of_pairs);
+pub(super) const APPROXIMATE_OF: Definition = function("__approximate_of", "__approximate_of", "about the number below which a share of a list lies", &[Kind::List, Kind::Double, Kind::Int], 0, Gives::Double, approximate_of_numbers);
+
+#[rustfmt::skip]
+pub(super) const SUMS_OF: Definition = function("__sums_of", "__sums_of", "a map of pairs; the values of equal keys are added, NULL as 0", &[Kind::List], 0, Gives::Of(sums_type), sums_of_pairs);
 
 #[rustfmt::skip]
 pub(super) const DISCRETE_OF: Definition = function("__discrete_of", "__discrete_of", "the first item of a sorted list up to which a share of it lies", &[Kind::List, Kind::Double], 0, Gives::Of(|types, _| item_type(&types[0])), discrete_of_items);
@@ -56,6 +60,20 @@ fn pair_types(types: &[ArrowType]) -> Result<(ArrowType, ArrowType)> {
 fn map_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
     let (key, value) = pair_types(types)?;
     Ok(map_of(key, value))
+}
+
+/// Sums of whole numbers are BIGINT, those of FLOAT are DOUBLE.
+fn sums_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    let (key, value) = pair_types(types)?;
+    Ok(map_of(key, sum_type(value)))
+}
+
+fn sum_type(given: ArrowType) -> ArrowType {
+    match given {
+        given if given.is_integer() => ArrowType::Int64,
+        given if given.is_floating() => ArrowType::Float64,
+        given => given,
+    }
 }
 
 pub(super) fn multimap_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
@@ -200,62 +218,147 @@ fn percentile_of_numbers(call: &Call) -> Result<ArrayRef> {
         if below == above {
             return Ok(low);
         }
-        let (low, high) = (known!(low), known!(high));
+        // NULL has a place and no value to lie between.
+        let (Some(low), Some(high)) = (low, high) else {
+            return Ok(high);
+        };
         Ok(Some((above - place) * low + (place - below) * high))
     })
 }
 
-/// Centres with their weights: a number is a centre of its own until there are too many, then the two that
-/// are nearest to each other become one.
+/// A centre and what its numbers weigh together.
+type Bin = (f64, f64);
+
+/// The numbers of a list in their order, of equal ones one, with their weights, which are 1 where the list has none.
+fn weighed(items: &ArrayRef) -> Vec<Bin> {
+    let mut bins: Vec<Bin> = match items.as_struct_opt() {
+        Some(pairs) => {
+            let side = |at: usize| pairs.column(at).as_primitive::<Float64Type>().values();
+            side(0)
+                .iter()
+                .copied()
+                .zip(side(1).iter().copied())
+                .collect()
+        }
+        None => {
+            let values = items.as_primitive::<Float64Type>().iter();
+            values.flatten().map(|value| (value, 1.0)).collect()
+        }
+    };
+    bins.sort_by(|a, b| a.0.total_cmp(&b.0));
+    bins.dedup_by(|next, bin| {
+        let is_same = next.0 == bin.0;
+        if is_same {
+            bin.1 += next.1;
+        }
+        is_same
+    });
+    bins
+}
+
+/// As long as there are more bins than wanted, the two nearest to each other become one.
+fn merged(bins: Vec<Bin>, most: usize) -> Vec<Bin> {
+    let mut count = bins.len();
+    if count <= most {
+        return bins;
+    }
+    let mut bins: Vec<Option<Bin>> = bins.into_iter().map(Some).collect();
+    // The bins that are left, as a list.
+    let mut before: Vec<usize> = (0..bins.len()).map(|at| at.wrapping_sub(1)).collect();
+    let mut behind: Vec<usize> = (1..=bins.len()).collect();
+    let gap = |bins: &[Option<Bin>], at: usize, next: usize| {
+        let (low, high) = (
+            bins.get(at).copied().flatten(),
+            bins.get(next).copied().flatten(),
+        );
+        low.zip(high).map(|(low, high)| Gap {
+            width: high.0 - low.0,
+            at,
+            next,
+            bins: (low, high),
+        })
+    };
+    let mut gaps: BinaryHeap<Gap> = (0..bins.len())
+        .filter_map(|at| gap(&bins, at, at + 1))
+        .collect();
+    while count > most {
+        let Some(Gap {
+            at,
+            next,
+            bins: (low, high),
+            ..
+        }) = gaps.pop()
+        else {
+            break;
+        };
+        if bins[at] != Some(low) || bins[next] != Some(high) || behind[at] != next {
+            continue;
+        }
+        let weight = low.1 + high.1;
+        let centre = match weight == 0.0 {
+            true => low.0,
+            false => (low.0 * low.1 + high.0 * high.1) / weight,
+        };
+        bins[at] = Some((centre, weight));
+        bins[next] = None;
+        behind[at] = behind[next];
+        if let Some(place) = before.get_mut(behind[at]) {
+            *place = at;
+        }
+        count -= 1;
+        gaps.extend(gap(&bins, at, behind[at]));
+        gaps.extend(gap(&bins, before[at], at));
+    }
+    bins.into_iter().flatten().collect()
+}
+
+/// Between two bins; the narrowest and first one is the greatest.
+struct Gap {
+    width: f64,
+    at: usize,
+    next: usize,
+    bins: (Bin, Bin),
+}
+
+impl Ord for Gap {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let narrower = other.width.total_cmp(&self.width);
+        narrower.then(other.at.cmp(&self.at))
+    }
+}
+
+impl PartialOrd for Gap {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Gap {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Gap {}
+
+/// Manual page: "NUMERIC_HISTOGRAM".
 fn histogram_of_numbers(call: &Call) -> Result<ArrayRef> {
     let (list, wanted) = (call.list(0)?, call.int(1)?);
     let (mut centres, mut weights) = (Vec::new(), Vec::new());
     let (mut lengths, mut valid) = (Vec::new(), Vec::new());
     for row in 0..call.rows {
-        let most = wanted.get(row).unwrap_or(0);
-        if most < 2 {
-            return Err(Error::argument_value(
-                "function numeric_histogram: the number of buckets is at least 2",
-            ));
-        }
-        let numbers = list.get(row);
-        let mut bins: Vec<(f64, f64)> = Vec::new();
-        let weighted = numbers
-            .iter()
-            .flat_map(|items| match items.as_struct_opt() {
-                Some(pairs) => {
-                    let side = |at: usize| pairs.column(at).as_primitive::<Float64Type>().clone();
-                    let (values, weights) = (side(0), side(1));
-                    let both = values
-                        .values()
-                        .iter()
-                        .copied()
-                        .zip(weights.values().iter().copied());
-                    both.collect::<Vec<_>>()
-                }
-                None => {
-                    let values = items.as_primitive::<Float64Type>().iter();
-                    values.flatten().map(|value| (value, 1.0)).collect()
-                }
-            });
-        for (number, added) in weighted {
-            let place = bins.partition_point(|(centre, _)| centre.total_cmp(&number).is_lt());
-            match bins.get_mut(place) {
-                Some((centre, weight)) if *centre == number => *weight += added,
-                _ => bins.insert(place, (number, added)),
-            }
-            if bins.len() as i64 > most {
-                let gap = |at: &usize| bins[at + 1].0 - bins[*at].0;
-                let nearest = (0..bins.len() - 1).min_by(|a, b| gap(a).total_cmp(&gap(b)));
-                let at = nearest.unwrap_or(0);
-                let (next, more) = bins.remove(at + 1);
-                let (centre, weight) = &mut bins[at];
-                *centre = (*centre * *weight + next * more) / (*weight + more);
-                *weight += more;
-            }
-        }
-        lengths.push(bins.len());
+        let numbers = list.get(row).zip(wanted.get(row));
         valid.push(numbers.is_some());
+        let bins = match numbers {
+            Some((_, most)) if most < 2 => {
+                return Err(Error::argument_value(
+                    "function numeric_histogram: the number of buckets is at least 2",
+                ));
+            }
+            Some((items, most)) => merged(weighed(&items), most as usize),
+            None => Vec::new(),
+        };
+        lengths.push(bins.len());
         centres.extend(bins.iter().map(|(centre, _)| *centre));
         weights.extend(bins.iter().map(|(_, weight)| *weight));
     }
@@ -267,6 +370,45 @@ fn histogram_of_numbers(call: &Call) -> Result<ArrayRef> {
         Some(NullBuffer::from(valid)),
         false,
     )
+}
+
+/// Between the bin up to which less than the share lies and the next one, as the share does. Manual page: "PERCENTILE_APPROX".
+fn approximate_of_numbers(call: &Call) -> Result<ArrayRef> {
+    let (list, share, accuracy) = (call.list(0)?, call.double(1)?, call.int(2)?);
+    // Several shares are asked of one list.
+    let mut last: Option<(ArrayRef, Vec<Bin>)> = None;
+    call.values::<Float64Type>(|row| {
+        let (items, share) = (known!(list.get(row)), known!(share.get(row)));
+        let most = known!(accuracy.get(row));
+        if !(0.0..=1.0).contains(&share) {
+            return Err(Error::argument_value(
+                "function percentile_approx: a share is from 0 to 1",
+            ));
+        }
+        if most < 1 {
+            return Err(Error::argument_value(
+                "function percentile_approx: the accuracy is at least 1",
+            ));
+        }
+        let is_same = |(before, _): &(ArrayRef, _)| before.to_data().ptr_eq(&items.to_data());
+        if !last.as_ref().is_some_and(is_same) {
+            let bins = merged(weighed(&items), most as usize);
+            last = Some((items, bins));
+        }
+        let bins = last.as_ref().map_or(&[][..], |(_, bins)| bins);
+        let all: f64 = bins.iter().map(|(_, weight)| weight).sum();
+        let mut below = 0.0;
+        for (at, (centre, weight)) in bins.iter().enumerate() {
+            if (below + weight) / all >= share {
+                return Ok(Some(match at.checked_sub(1).map(|before| bins[before].0) {
+                    None => *centre,
+                    Some(before) => before + (share * all - below) * (centre - before) / weight,
+                }));
+            }
+            below += weight;
+        }
+        Ok(bins.last().map(|(centre, _)| *centre))
+    })
 }
 
 fn sums_of_pairs(call: &Call) -> Result<ArrayRef> {
@@ -309,9 +451,7 @@ fn sums_of_pairs(call: &Call) -> Result<ArrayRef> {
                 let sums = sums
                     .into_iter()
                     .map(|sum| i64::try_from(sum).map_err(|_| overflow()));
-                let sums = Int64Array::from(sums.collect::<Result<Vec<_>>>()?);
-                let to = column_type(&given).unwrap_or(DataType::BigInt);
-                cast(&(Arc::new(sums) as ArrayRef), &to, call.casting)?
+                Arc::new(Int64Array::from(sums.collect::<Result<Vec<_>>>()?))
             }
         }
     } else {
@@ -326,7 +466,7 @@ fn sums_of_pairs(call: &Call) -> Result<ArrayRef> {
             .iter()
             .map(|group| group.iter().map(value).sum::<f64>());
         let sums: ArrayRef = Arc::new(Float64Array::from_iter_values(sums));
-        let to = column_type(&given).unwrap_or(DataType::Double);
+        let to = column_type(&sum_type(given)).unwrap_or(DataType::Double);
         cast(&sums, &to, call.casting)?
     };
     grouped.map(keys, sums)

@@ -7,13 +7,14 @@ use super::array::{ELEMENT, POSITIONS};
 use super::call::{Call, Definition, Gives, Kind, function};
 use super::exact::AS_EXACT;
 use super::gathered::{
-    COUNTS_OF, DISCRETE_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF, SUMS_OF,
+    APPROXIMATE_OF, COUNTS_OF, DISCRETE_OF, HISTOGRAM_OF, MAP_OF, MULTIMAP_OF, PERCENTILE_OF,
+    SUMS_OF,
 };
 use super::map::{MAP, MAP_ZIP};
 use super::ordered::{ONLY_OF, ORDERED_OF};
 use crate::datatype::DataType;
 use crate::engine::cast::{Casting, cast, without_negative_zero};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 #[rustfmt::skip]
 pub(super) const FUNCTIONS: &[Definition] = &[
@@ -29,6 +30,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     MULTIMAP_OF,
     COUNTS_OF,
     PERCENTILE_OF,
+    APPROXIMATE_OF,
     ORDERED_OF,
     ONLY_OF,
     super::json::MEMBER,
@@ -40,7 +42,37 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("__moment", "__moment", "the statement's time", &[Kind::Int], 0, Gives::Datetime, moment),
     function("__split_plain", "__split_plain", "a text split by a separator", &[Kind::Text, Kind::Text], 0, Gives::Texts, split_plain),
     function("__number", "__number", "a number as it is, a text as DOUBLE", &[Kind::Any], 0, Gives::Of(number_type), number),
+    function("__number_or_null", "__number_or_null", "a number as it is, a text as DOUBLE, NULL where it is none", &[Kind::Any], 0, Gives::Of(number_type), number_or_null),
+    // Called so where a value is refused.
+    function("wm_concat", "wm_concat", "a value that can be joined, as text", &[Kind::Text], 0, Gives::Text, joinable),
+    function("__as_text", "__as_text", "a text as it is", &[Kind::Any], 0, Gives::Of(text_type), |call| Ok(call.any(0).array().clone())),
 ];
+
+fn joinable(call: &Call) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    call.texts(|row| Ok(text.get(row)))
+}
+
+fn text_type(types: &[ArrowType], _: Casting) -> Result<ArrowType> {
+    match types[0].is_string() {
+        true => Ok(types[0].clone()),
+        false => Err(Error::semantic(
+            "function wm_concat with DISTINCT is ordered by its argument as STRING",
+        )),
+    }
+}
+
+fn number_or_null(call: &Call) -> Result<ArrayRef> {
+    let column = call.any(0);
+    if column.array().data_type().is_string() {
+        let casting = Casting {
+            is_strict: false,
+            ..call.casting
+        };
+        return cast(column.array(), &DataType::Double, casting);
+    }
+    Ok(column.array().clone())
+}
 
 fn between(call: &Call) -> Result<ArrayRef> {
     let (value, low, high) = (call.double(0)?, call.double(1)?, call.double(2)?);

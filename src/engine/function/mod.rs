@@ -8,6 +8,7 @@ mod convert;
 mod datetime;
 mod encoding;
 mod exact;
+mod excluded;
 mod format;
 mod from_json;
 mod gathered;
@@ -26,13 +27,15 @@ mod string;
 mod table;
 mod unfit;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 
 pub(super) use convert::cast_expr;
 pub(super) use exact::shortest;
+pub(super) use excluded::{DISTINCT, EXCLUDED};
 pub(super) use operator::{Operator, SCALE_MAX, has_room, operator};
 pub(super) use table::{Output, is_table_function, plan_table_function};
 
@@ -93,6 +96,15 @@ pub fn described() -> Vec<Described> {
     all
 }
 
+/// Whether the planner has an aggregate of that name.
+pub(super) fn is_aggregate(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let all = native::aggregates().into_iter();
+        all.map(|aggregate| aggregate.name().to_owned()).collect()
+    });
+    NAMES.contains(name)
+}
+
 /// A call of a function that no user calls by name.
 ///
 /// # Panics
@@ -120,8 +132,13 @@ pub(super) fn register(builder: SessionStateBuilder, casting: Casting) -> Sessio
     let aggregates: Vec<Arc<AggregateUDF>> = native::aggregates();
     builder
         .with_scalar_functions(scalars)
-        .with_aggregate_functions(aggregates)
-        .with_window_functions(native::windows())
+        .with_aggregate_functions(aggregates.clone())
+        .with_window_functions(
+            native::windows()
+                .into_iter()
+                .chain(excluded::windows(aggregates))
+                .collect(),
+        )
         .with_higher_order_functions(native::higher_order())
 }
 

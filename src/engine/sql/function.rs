@@ -17,7 +17,7 @@ use super::build::{
 use super::dialect::CAST;
 use super::lambda::rewrite_higher;
 use super::tokens::offset;
-use super::window::default_frame_of;
+use super::window;
 use crate::engine::function::described;
 use crate::error::{Error, Result};
 
@@ -45,14 +45,8 @@ pub(super) fn rewrite_call(
         let detail = format!("function or view '{name}' cannot be resolved");
         return Err(Error::semantic(detail).at(at));
     }
-    if let Some(WindowType::WindowSpec(spec)) = &function.over
-        && is_distinct(&function)
-        && !spec.order_by.is_empty()
-    {
-        let detail = format!("function {name} with DISTINCT takes no ORDER BY in OVER");
-        return Err(Error::window(detail).at(at));
-    }
-    default_frame_of(&mut function, rewriting.options.is_hive);
+    window::check(&name, &function).map_err(|error| error.at(at))?;
+    window::default_frame(&mut function, rewriting.options.is_hive);
     let given = arguments(&function);
     let count = given.as_ref().map_or(0, Vec::len);
     let needs = |counts: std::ops::RangeInclusive<usize>| {
@@ -163,6 +157,10 @@ pub(super) fn rewrite_call(
         }
         "count_if" => {
             needs(1..=1)?;
+            if function.filter.is_some() {
+                let detail = "function count_if takes no FILTER";
+                return Err(Error::semantic(detail).at(at));
+            }
             set_arguments(&mut function, vec![case(vec![(next(), number(1))], None)]);
             rename(&mut function, "count");
             Expr::Function(function)
@@ -193,7 +191,8 @@ pub(super) fn rewrite_call(
                 )
                 .at(at));
             }
-            let value = call(CAST, [next(), text("string")]);
+            let given = next();
+            let value = call("wm_concat", [given.clone()]);
             if function.within_group.is_empty() {
                 set_arguments(&mut function, vec![value, separator]);
                 rename(&mut function, "string_agg");
@@ -201,7 +200,20 @@ pub(super) fn rewrite_call(
             } else {
                 let is_distinct = is_distinct(&function);
                 only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
-                let order = std::mem::take(&mut function.within_group);
+                let mut order = std::mem::take(&mut function.within_group);
+                for key in order.iter_mut().filter(|_| is_distinct) {
+                    // What is joined are texts, so the order is one of them.
+                    let of = std::mem::replace(&mut key.expr, null());
+                    key.expr = match of == given || is_text_of(&of, &given) {
+                        true => call("__as_text", [of]),
+                        false => {
+                            return Err(Error::semantic(
+                                "function wm_concat with DISTINCT is ordered by its argument as STRING",
+                            )
+                            .at(at));
+                        }
+                    };
+                }
                 call(
                     "array_join",
                     [ordered(function, value, order, is_distinct), separator],
@@ -253,11 +265,22 @@ pub(super) fn rewrite_call(
         "sum" | "avg" | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop"
         | "var_samp" => {
             needs(1..=1)?;
-            let value = call("__number", [next()]);
+            let number = match name.as_str() {
+                "sum" | "avg" => "__number",
+                _ => "__number_or_null",
+            };
+            let value = call(number, [next()]);
             set_arguments(&mut function, vec![value]);
             if let Some((_, planned)) = NAMES.iter().find(|(ours, _)| *ours == name) {
                 rename(&mut function, planned);
             }
+            Expr::Function(function)
+        }
+        "covar_pop" | "covar_samp" | "corr" => {
+            needs(2..=2)?;
+            let numbers = taken.map(|value| call("__number_or_null", [value]));
+            let numbers = numbers.collect();
+            set_arguments(&mut function, numbers);
             Expr::Function(function)
         }
         "median" => {
@@ -266,11 +289,32 @@ pub(super) fn rewrite_call(
             set_arguments(&mut function, vec![value]);
             Expr::Function(function)
         }
-        "percentile" | "percentile_approx" | "percentile_cont" => {
+        "percentile_approx" => {
+            needs(2..=4)?;
+            let value = call(CAST, [next(), text("double")]);
+            // A weight may stand before the share.
+            let second = next();
+            let third = taken.next();
+            let (weight, wanted, buckets) = match third {
+                Some(share) if count == 4 || is_share(&share, &second) => {
+                    (Some(second), share, taken.next())
+                }
+                third => (None, second, third),
+            };
+            if is_null(&wanted) || buckets.as_ref().is_some_and(is_null) {
+                let detail = "function percentile_approx: the share and the accuracy are not NULL";
+                return Err(Error::argument_value(detail).at(at));
+            }
+            let buckets = buckets.unwrap_or_else(|| number(10_000));
+            function = weighted(function, value, weight);
+            let list = Expr::Function(function);
+            let of = |share| call("__approximate_of", [list.clone(), share, buckets.clone()]);
+            of_each_share(&name, wanted, of).map_err(|error| error.at(at))?
+        }
+        "percentile" | "percentile_cont" => {
             needs(2..=3)?;
             let value = call(CAST, [next(), text("double")]);
             let wanted = next();
-            // The third argument of PERCENTILE_APPROX is an accuracy, of which the exact value has enough.
             let skips_null = match (name.as_str(), (count == 3).then(&mut next)) {
                 ("percentile_cont", Some(third)) => {
                     flag(&name, &third).map_err(|error| error.at(at))?
@@ -282,26 +326,9 @@ pub(super) fn rewrite_call(
             }
             set_arguments(&mut function, vec![value]);
             rename(&mut function, "array_agg");
-            let list = match &wanted {
-                Expr::Function(array)
-                    if array.name.to_string().trim_matches('`') == "make_array" =>
-                {
-                    arguments(array)
-                }
-                _ => None,
-            };
-            let of =
-                |share: Expr| call("__percentile_of", [Expr::Function(function.clone()), share]);
-            match list {
-                Some(list) if list.is_empty() => {
-                    return Err(Error::argument_value(format!(
-                        "function {name}: the array of shares is empty"
-                    ))
-                    .at(at));
-                }
-                Some(list) => call("make_array", list.into_iter().map(of)),
-                None => of(wanted),
-            }
+            let list = Expr::Function(function);
+            let of = |share| call("__percentile_of", [list.clone(), share]);
+            of_each_share(&name, wanted, of).map_err(|error| error.at(at))?
         }
         "map_agg" | "multimap_agg" => {
             needs(2..=2)?;
@@ -359,20 +386,8 @@ pub(super) fn rewrite_call(
             needs(2..=3)?;
             let (buckets, value) = (next(), next());
             let value = call(CAST, [value, text("double")]);
-            only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
-            let value = match (count == 3).then(next) {
-                Some(weight) => {
-                    let weight = call(CAST, [weight, text("double")]);
-                    only_where(&mut function, Expr::IsNotNull(Box::new(weight.clone())));
-                    call(
-                        "named_struct",
-                        [text("value"), value, text("weight"), weight],
-                    )
-                }
-                None => value,
-            };
-            set_arguments(&mut function, vec![value]);
-            rename(&mut function, "array_agg");
+            let weight = (count == 3).then(next);
+            function = weighted(function, value, weight);
             call("__histogram_of", [Expr::Function(function), buckets])
         }
         "grouping_id" if count > 0 => {
@@ -391,8 +406,15 @@ pub(super) fn rewrite_call(
         }
         "cluster_sample" if function.over.is_some() => {
             needs(1..=2)?;
-            // A random row of every n; of m of n parts where m is given.
-            let (parts, kept) = (next(), taken.next().unwrap_or_else(|| number(1)));
+            let (total, part) = (next(), taken.next());
+            let is_none = |expr: &Expr| literal_number(expr).is_some_and(|number| number < 1.0);
+            if is_none(&total) || part.as_ref().is_some_and(is_none) {
+                let detail = "function cluster_sample: the numbers are above 0";
+                return Err(Error::argument_value(detail).at(at));
+            }
+            let whole = |expr| call(CAST, [expr, text("bigint")]);
+            set_arguments(&mut function, Vec::new());
+            let mut rows = function.clone();
             if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
                 if !spec.order_by.is_empty() {
                     return Err(Error::semantic(
@@ -401,12 +423,24 @@ pub(super) fn rewrite_call(
                     .at(at));
                 }
                 spec.order_by = vec![order_by(call("rand", []), true)];
-                spec.window_frame = None;
             }
-            set_arguments(&mut function, vec![parts]);
-            rename(&mut function, "ntile");
-            let part = call(CAST, [Expr::Function(function), text("bigint")]);
-            binary(part, BinaryOperator::LtEq, kept)
+            rename(&mut function, "row_number");
+            let drawn = whole(Expr::Function(function));
+            match part {
+                // The first n rows in a random order.
+                None => binary(drawn, BinaryOperator::LtEq, whole(total)),
+                // m of each n rows of the partition.
+                Some(part) => {
+                    set_arguments(&mut rows, vec![number(1)]);
+                    rename(&mut rows, "count");
+                    let rows = Expr::Function(rows);
+                    binary(
+                        binary(drawn, BinaryOperator::Multiply, whole(total)),
+                        BinaryOperator::LtEq,
+                        binary(rows, BinaryOperator::Multiply, whole(part)),
+                    )
+                }
+            }
         }
         "sample" if count > 1 => {
             let (parts, part) = (next(), next());
@@ -564,6 +598,65 @@ fn project_and_name(text: &str) -> (Option<&str>, &str) {
     match text.split_once('.') {
         Some((project, name)) => (Some(project), name),
         None => (None, text),
+    }
+}
+
+/// An array of numbers, or of pairs of a number and its weight, without NULL.
+fn weighted(mut function: Function, value: Expr, weight: Option<Expr>) -> Function {
+    only_where(&mut function, Expr::IsNotNull(Box::new(value.clone())));
+    let value = match weight {
+        Some(weight) => {
+            let weight = call(CAST, [weight, text("double")]);
+            only_where(&mut function, Expr::IsNotNull(Box::new(weight.clone())));
+            call(
+                "named_struct",
+                [text("value"), value, text("weight"), weight],
+            )
+        }
+        None => value,
+    };
+    set_arguments(&mut function, vec![value]);
+    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    function
+}
+
+/// Whether an expression is `CAST(value AS STRING)`.
+fn is_text_of(expr: &Expr, value: &Expr) -> bool {
+    let Expr::Function(function) = expr else {
+        return false;
+    };
+    function.name.to_string().trim_matches('`') == CAST
+        && matches!(arguments(function).as_deref(), Some([of, to])
+            if of == value && literal_text(to).is_some_and(|to| to.eq_ignore_ascii_case("string")))
+}
+
+/// The items of `array(…)`.
+fn array_items(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::Function(array) if array.name.to_string().trim_matches('`') == "make_array" => {
+            arguments(array)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the third argument of PERCENTILE_APPROX is the share and the second one a weight, which is no constant; an accuracy
+/// is above 1.
+fn is_share(third: &Expr, second: &Expr) -> bool {
+    let is_constant = literal_number(second).is_some() || array_items(second).is_some();
+    let may_be =
+        array_items(third).is_some() || literal_number(third).is_some_and(|number| number <= 1.0);
+    may_be && !is_constant
+}
+
+/// A percentile of one share, or an array of those of several.
+fn of_each_share(name: &str, wanted: Expr, of: impl Fn(Expr) -> Expr) -> Result<Expr> {
+    match array_items(&wanted) {
+        Some(list) if list.is_empty() => Err(Error::argument_value(format!(
+            "function {name}: the array of shares is empty"
+        ))),
+        Some(list) => Ok(call("make_array", list.into_iter().map(of))),
+        None => Ok(of(wanted)),
     }
 }
 

@@ -87,14 +87,6 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut before = &Token::EOF;
     for token in tokens {
         let at = || tokens::offset(token.span.start);
-        if let (Token::Word(first), Token::Word(second)) = (before, &token.token)
-            && first.value.eq_ignore_ascii_case("exclude")
-            && ["current", "group", "ties"]
-                .iter()
-                .any(|word| second.value.eq_ignore_ascii_case(word))
-        {
-            return Err(Error::not_supported("EXCLUDE in the frame of a window").at(at()));
-        }
         match &token.token {
             Token::LParen | Token::LBracket => chains.push(0),
             Token::RParen | Token::RBracket => {

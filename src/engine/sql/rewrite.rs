@@ -23,7 +23,7 @@ use super::relation::{self, EXCEPT_ALL_MARK, INTERSECT_ALL_MARK, LATERAL_MARK, s
 use super::rows;
 use super::tokens::offset;
 use super::version::rewrite_version;
-use super::window::default_frame_of_named;
+use super::window;
 use crate::engine::Options;
 use crate::error::{Error, Result};
 
@@ -167,6 +167,9 @@ impl Rewriter<'_, '_> {
         {
             query.order_by = None;
         }
+        if let (SetExpr::Select(select), Some(order)) = (&*query.body, &mut query.order_by) {
+            window::Named::new(&select.named_window)?.apply(order)?;
+        }
         // SORT BY and CLUSTER BY order the result: one machine is one reducer.
         if let SetExpr::Select(select) = &mut *query.body {
             if !select.cluster_by.is_empty()
@@ -223,9 +226,9 @@ impl Rewriter<'_, '_> {
         if matches!(select.distinct, Some(Distinct::On(_))) {
             return Err(Error::not_supported("SELECT DISTINCT ON"));
         }
-        for window in &mut select.named_window {
-            default_frame_of_named(window, self.0.options.is_hive);
-        }
+        let windows = window::Named::new(&std::mem::take(&mut select.named_window))?;
+        windows.apply(&mut select.projection)?;
+        windows.apply(&mut select.qualify)?;
         if !self.0.options.group_by_position {
             constant_keys(&mut select.group_by);
         }
@@ -404,7 +407,7 @@ impl Rewriter<'_, '_> {
             } => {
                 let from = substring_from.map_or_else(|| number(1), |from| *from);
                 call(
-                    "substr",
+                    "substring",
                     [Some(*expr), Some(from), substring_for.map(|length| *length)]
                         .into_iter()
                         .flatten(),
@@ -466,7 +469,14 @@ impl Rewriter<'_, '_> {
                     "invalid cast, it needs CAST(value AS type)",
                 ));
             }
-            Expr::Function(function) => return rewrite_call(self.0, expr, function),
+            Expr::Function(function) => {
+                let excludes = window::excludes(&function);
+                rewrite_call(self.0, expr, function)?;
+                return match excludes {
+                    true => window::leave_out(expr),
+                    false => Ok(()),
+                };
+            }
             Expr::BinaryOp { op, .. } if is_foreign(&op) => {
                 return Err(Error::not_supported(format!("operator {op}")));
             }

@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 use super::keywords::only_keywords;
-use super::{branches, from_first, lateral};
+use super::{branches, from_first, lateral, window};
 use crate::ast::Fragment;
 use crate::error::Result;
 use crate::parser::{TokenKind, tokenize};
@@ -18,6 +18,7 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     }
     let end = out.last().map_or(location(0), |last| last.span.end);
     window_synonyms(&mut out);
+    out = window::exclusions(out);
     out = versioned_tables(out);
     out = lateral::joined(out)?;
     out = from_first::select_first(out);

@@ -23,7 +23,7 @@ set odps.sql.udf.strict.mode=true;
 select dateadd(null, 1, 'dd'), dateadd('2020-02-29 00:00:00', 1, 'yyyy'), dateadd(date'2020-12-31', 1, 'q'), dateadd('9999-12-31 00:00:00', 0, 'dd'), datediff('2020-03-01', '2020-02-01'), datediff(null, '2020-02-01');
 select dateadd('9999-12-31 00:00:00', 1, 'dd');
 select dateadd('2020-01-01 00:00:00', 1, 'century');
-select datepart('2020-02-29', 'dd'), datetrunc('2020-05-17 10:11:12', 'q'), datetrunc('2020-05-17 10:11:12', 'week'), datetrunc(date'2020-05-17', 'mm'), trunc_time('2020-05-17 10:11:12', 'month'), last_day('2020-02-01'), lastday('2019-02-01 10:00:00');
+select datepart('2020-02-29', 'dd'), datetrunc('2020-05-17 10:11:12', 'q'), datetrunc('2020-05-17 10:11:12', 'week'), datetrunc(date'2020-05-17', 'mm'), trunc_time(datetime'2020-05-17 10:11:12', 'month'), last_day('2020-02-01'), lastday('2019-02-01 10:00:00');
 select year('not a date');
 select to_date('2020-13-01', 'yyyy-mm-dd');
 select to_date('2020', 'mm');
