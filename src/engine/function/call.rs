@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray,
     StringViewArray, StringViewBuilder, new_null_array,
@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Text,
     /// A text and nothing that becomes one.
     String,
+    /// A text or BINARY, and nothing that becomes one.
+    Bytes,
     /// Anything that converts to BIGINT by itself.
     Int,
     /// A number: of a position or a count no text is taken.
@@ -298,6 +300,7 @@ impl Kind {
         match self {
             Self::Text => given.is_string() || is_number || is_moment || is_binary(given),
             Self::String => given.is_string(),
+            Self::Bytes => given.is_string() || is_binary(given),
             Self::Whole => is_number,
             Self::Int | Self::Double | Self::Number => is_number || given.is_string(),
             Self::Boolean => matches!(given, ArrowType::Boolean),
@@ -327,6 +330,32 @@ pub(super) fn is_list(given: &ArrowType) -> bool {
     )
 }
 
+/// A date without zeros before its numbers, `17-2-14`, perhaps with a time: the year is as it is written. Manual pages:
+/// "ADD_MONTHS", "YEAR".
+fn short_time(text: &str) -> Option<NaiveDateTime> {
+    let numbers = |text: &str, by: char, widths: [usize; 3]| -> Option<[u32; 3]> {
+        let parts: Vec<&str> = text.split(by).collect();
+        let parts = <[&str; 3]>::try_from(parts).ok()?;
+        let fits = |(part, width): (&&str, usize)| {
+            (1..=width).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let all_fit = parts.iter().zip(widths).all(fits);
+        all_fit.then(|| parts.map(|part| part.parse().unwrap_or(0)))
+    };
+    let (day, clock) = match text.split_once(' ') {
+        Some((day, clock)) => (day, Some(clock)),
+        None => (text, None),
+    };
+    let [year, month, day] = numbers(day, '-', [4, 2, 2])?;
+    let [hour, minute, second] = match clock {
+        Some(clock) => numbers(clock, ':', [2, 2, 2])?,
+        None => [0; 3],
+    };
+    let day = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    day.and_hms_opt(hour, minute, second)
+        .filter(|time| time.year() > 0)
+}
+
 /// One call over a batch of rows.
 pub(in crate::engine) struct Call {
     pub name: &'static str,
@@ -350,6 +379,17 @@ impl<A> Column<A> {
 
     pub(super) fn array(&self) -> &A {
         &self.array
+    }
+
+    /// # Errors
+    /// Where rows have values of their own.
+    pub(super) fn expect_constant(&self, function: &str, what: &str) -> Result<()> {
+        match self.is_constant {
+            true => Ok(()),
+            false => Err(Error::argument_type(format!(
+                "function {function}: {what} is a constant"
+            ))),
+        }
     }
 }
 
@@ -507,8 +547,16 @@ impl Call {
             Arc::clone(array)
         };
         let local = local_times(&array, self.casting.zone);
+        let mut times: Vec<_> = (0..array.len()).map(&local).collect();
+        if self.columns[position].0.data_type().is_string() && Unfit::of(self.name) == Unfit::Null {
+            let texts = self.text(position)?;
+            for (row, time) in times.iter_mut().enumerate().filter(|(_, t)| t.is_none()) {
+                let text = texts.array.is_valid(row).then(|| texts.array.value(row));
+                *time = text.and_then(short_time);
+            }
+        }
         Ok(Column {
-            array: (0..array.len()).map(&local).collect(),
+            array: times,
             is_constant: *is_constant,
         })
     }

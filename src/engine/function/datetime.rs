@@ -403,6 +403,12 @@ fn datetrunc(call: &Call) -> Result<ArrayRef> {
 }
 
 fn trunc_time(call: &Call) -> Result<ArrayRef> {
+    if call.type_of(0).is_string() {
+        return Err(super::call::mismatch(
+            call.name,
+            &[ArrowType::Utf8, ArrowType::Utf8],
+        ));
+    }
     let (d, unit) = (call.local(0)?, call.text(1)?);
     call.texts(|row| {
         let time = known!(d.get(row));
@@ -489,10 +495,11 @@ fn shift(call: &Call, from_utc: bool) -> Result<ArrayRef> {
     moments(call, |row| {
         let time = match (&d, &millis) {
             (Some(d), _) => known!(d.get(row)),
-            (None, Some(millis)) => known!(chrono::DateTime::from_timestamp_millis(known!(
-                millis.get(row)
-            )))
-            .naive_utc(),
+            // A number is an instant, and the session's clock shows a time.
+            (None, Some(millis)) => {
+                let instant = chrono::DateTime::from_timestamp_millis(known!(millis.get(row)));
+                known!(local_time(known!(instant), call.casting.zone))
+            }
             (None, None) => return Ok(None),
         };
         let name = known!(zones.get(row));

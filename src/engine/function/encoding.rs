@@ -27,7 +27,10 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("from_charset", "from_charset(binary value, string charset[, string mode])", "Reads bytes of a character set as a text.", &[Any, Text, Text], 1, Gives::Text, from_charset),
     variadic("hash", "hash(value[, value, ...])", "Returns a hash of the values.", &[Any], 1, Gives::Of(|_, _| Ok(ArrowType::Int32)), hash),
     function("hex", "hex(number|string|binary value)", "Writes a number or bytes in base 16.", &[Any], 0, Gives::Text, hex),
-    function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes)))),
+    function("mask_hash", "mask_hash(string str)", "Returns a hash that hides a text; NULL of anything else.", &[Any], 0, Gives::Text, |call| match call.type_of(0).is_string() || is_binary(call.type_of(0)) {
+        false => call.texts(|_| Ok(None::<String>)),
+        true => digest(call, |bytes| hex_of(&sha2::Sha256::digest(bytes))),
+    }),
     function("md5", "md5(string str)", "Returns the MD5 hash in base 16.", &[Text], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&md5::Md5::digest(bytes)))),
     function("parse_url", "parse_url(string url, string part[, string key])", "Returns a part of an address: HOST, PATH, QUERY, REF, PROTOCOL, AUTHORITY, FILE or USERINFO.", &[Text, Text, Text], 1, Gives::Text, parse_url),
     function("sha", "sha(string|binary value)", "Returns the SHA-1 hash in base 16.", &[Any], 0, Gives::Text, |call| digest(call, |bytes| hex_of(&sha1::Sha1::digest(bytes)))),

@@ -22,6 +22,10 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("atan", "atan(double x)", "Returns the arc tangent.", &[Double], 0, Gives::Double, |call| real(call, |x| Some(x.atan()))),
     function("atan2", "atan2(double y, double x)", "Returns the angle of a point.", &[Double, Double], 0, Gives::Double, |call| real2(call, |y, x| Some(y.atan2(x)))),
     function("bin", "bin(bigint x)", "Returns a number in base 2.", &[Int], 0, Gives::Text, |call| {
+        let given = call.type_of(0);
+        if given.is_floating() || given.is_decimal() {
+            return Err(super::call::mismatch(call.name, std::slice::from_ref(given)));
+        }
         let x = call.int(0)?;
         call.texts(|row| Ok(x.get(row).map(|x| format!("{x:b}"))))
     }),

@@ -44,7 +44,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     function("space", "space(bigint n)", "Returns n blanks.", &[Int], 0, Gives::Text, space),
     function("split_part", "split_part(string str, string separator, bigint start[, bigint end])", "Returns the parts from start to end, counted from 1.", &[Text, Text, Whole, Whole], 1, Gives::Text, split_part),
     function("substr", "substr(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Text, Whole, Whole], 1, Gives::Text, substr),
-    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Kind::String, Whole, Whole], 1, Gives::Text, substr),
+    function("substring", "substring(string str, bigint start[, bigint length])", "Returns a part of a text; a negative start counts from the end.", &[Kind::Bytes, Whole, Whole], 1, Gives::Text, substr),
     function("substring_index", "substring_index(string str, string separator, int count)", "Returns what stands before the count-th separator; a negative count counts from the end.", &[Text, Text, Int], 0, Gives::Text, substring_index),
     function("tolower", "tolower(string str)", "Turns a text into lower case.", &[Text], 0, Gives::Text, lower),
     function("toupper", "toupper(string str)", "Turns a text into upper case.", &[Text], 0, Gives::Text, upper),
@@ -529,6 +529,9 @@ fn split_part(call: &Call) -> Result<ArrayRef> {
     } else {
         call.int(2)?
     };
+    separator.expect_constant(call.name, "the separator")?;
+    start.expect_constant(call.name, "the start")?;
+    end.expect_constant(call.name, "the end")?;
     call.texts(|row| {
         let (text, separator) = (known!(text.get(row)), known!(separator.get(row)));
         let (start, end) = (known!(start.get(row)), known!(end.get(row)));
@@ -557,7 +560,10 @@ fn substr(call: &Call) -> Result<ArrayRef> {
             known!(length.get(row)),
         );
         if length <= 0 {
-            return Ok(Some(""));
+            return match call.name {
+                "substring" => call.unfit("the length is above 0"),
+                _ => Ok(Some("")),
+            };
         }
         let begin = match start {
             // The Hive-compatible edition begins with the first character.

@@ -31,6 +31,7 @@ const NULL: &[&str] = &[
     "second",
     "sha2",
     "sqrt",
+    "to_date",
     "weekofyear",
     "year",
 ];
