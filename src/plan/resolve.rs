@@ -277,6 +277,10 @@ pub(super) fn insert_plan(
         );
         return Err(Error::semantic(detail).at(insert.table.name.at.0));
     }
+    if insert.overwrite && insert.columns.is_some() {
+        let detail = "INSERT OVERWRITE takes no list of columns";
+        return Err(Error::semantic(detail).at(insert.table.name.at.0));
+    }
     let columns = &target.schema.columns;
     // The partition columns whose values are in the rows.
     let dynamic: Vec<&Column> = match &place {

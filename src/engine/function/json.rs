@@ -165,17 +165,19 @@ fn get_json_object(call: &Call) -> Result<ArrayRef> {
         let (json, path) = (known!(json.get(row)), known!(path.get(row)));
         let steps = known!(constant.clone().unwrap_or_else(|| path_of(path)));
         let value = known!(parse(json));
-        let mut found = Vec::new();
-        find(&value, &steps, &mut found);
-        let is_many = steps.contains(&Step::All);
-        Ok(match found.as_slice() {
-            [] => None,
-            [only] if !is_many || !matches!(steps.last(), Some(Step::All)) => text_of(only),
-            many => {
-                Some(Value::Array(many.iter().map(|value| (*value).clone()).collect()).to_string())
-            }
-        })
+        Ok(text_at(&value, &steps))
     })
+}
+
+/// What stands at a path, as text; an array where that is several values.
+fn text_at(value: &Value, steps: &[Step]) -> Option<String> {
+    let mut found = Vec::new();
+    find(value, steps, &mut found);
+    match found.as_slice() {
+        [] => None,
+        [only] if !matches!(steps.last(), Some(Step::All)) => text_of(only),
+        many => Some(Value::Array(many.iter().map(|value| (*value).clone()).collect()).to_string()),
+    }
 }
 
 fn json_member(call: &Call) -> Result<ArrayRef> {
@@ -187,12 +189,7 @@ fn json_member(call: &Call) -> Result<ArrayRef> {
             return Ok(text_of(member));
         }
         let steps = known!(path_of(&format!("$.{key}")));
-        let mut found = Vec::new();
-        find(&value, &steps, &mut found);
-        Ok(match found.as_slice() {
-            [only] => text_of(only),
-            _ => None,
-        })
+        Ok(text_at(&value, &steps))
     })
 }
 

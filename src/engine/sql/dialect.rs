@@ -60,8 +60,9 @@ impl Dialect for OdpsDialect {
     }
 
     fn is_column_alias(&self, keyword: &Keyword, _: &mut Parser<'_>) -> bool {
-        // `FROM t QUALIFY … SELECT a`: it is no keyword where it is a name.
-        *keyword != Keyword::QUALIFY && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+        // `FROM t QUALIFY … SELECT a`: they are no keywords where they are names.
+        ![Keyword::QUALIFY, Keyword::WINDOW].contains(keyword)
+            && !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
     }
 
     fn supports_from_first_select(&self) -> bool {

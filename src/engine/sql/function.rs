@@ -45,6 +45,11 @@ pub(super) fn rewrite_call(
         let detail = format!("function or view '{name}' cannot be resolved");
         return Err(Error::semantic(detail).at(at));
     }
+    if let FunctionArguments::List(list) = &mut function.args
+        && list.duplicate_treatment == Some(DuplicateTreatment::All)
+    {
+        list.duplicate_treatment = None;
+    }
     window::check(&name, &function).map_err(|error| error.at(at))?;
     window::default_frame(&mut function, rewriting.options.is_hive);
     let given = arguments(&function);

@@ -182,6 +182,27 @@ impl Context<'_> {
         (self.ends_operand() || self.is_before(&[Keyword::NOT])) && self.begins_operand()
     }
 
+    /// `f(ALL x)`.
+    fn begins_arguments(&self) -> bool {
+        let is_word = matches!(self.next(), Some(Token::Word(_)));
+        let goes_on = [
+            Keyword::IN,
+            Keyword::IS,
+            Keyword::NOT,
+            Keyword::LIKE,
+            Keyword::RLIKE,
+            Keyword::REGEXP,
+            Keyword::BETWEEN,
+            Keyword::DIV,
+            Keyword::ASC,
+            Keyword::DESC,
+        ];
+        matches!(self.last(), Some(Token::LParen))
+            && is_word
+            && !is_behind_operands(self.behind(1))
+            && !self.is_behind(&goes_on)
+    }
+
     fn opens(&self) -> bool {
         matches!(self.next(), Some(Token::LParen))
     }
@@ -225,6 +246,7 @@ impl Context<'_> {
                 self.is_before(&[K::UNION, K::INTERSECT, K::EXCEPT, K::MINUS])
                     || (self.is_before(&[K::SELECT]) && self.begins_operand())
                     || self.follows_comparison()
+                    || self.begins_arguments()
             }
             K::ANY | K::SOME => self.follows_comparison(),
             K::LIKE | K::RLIKE | K::REGEXP | K::ILIKE | K::DIV => self.is_infix(),

@@ -229,6 +229,13 @@ impl Rewriter<'_, '_> {
         let windows = window::Named::new(&std::mem::take(&mut select.named_window))?;
         windows.apply(&mut select.projection)?;
         windows.apply(&mut select.qualify)?;
+        if let Some(condition) = &select.qualify
+            && !window::has_calls(condition)
+            && !window::has_calls(&select.projection)
+        {
+            let at = offset(condition.span().start);
+            return Err(Error::semantic("use QUALIFY clause without window function").at(at));
+        }
         if !self.0.options.group_by_position {
             constant_keys(&mut select.group_by);
         }

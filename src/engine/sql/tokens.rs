@@ -19,6 +19,7 @@ pub(super) fn tokens(fragments: &[Fragment]) -> Result<Vec<TokenWithSpan>> {
     let end = out.last().map_or(location(0), |last| last.span.end);
     window_synonyms(&mut out);
     out = window::exclusions(out);
+    out = null_patterns(out);
     out = versioned_tables(out);
     out = lateral::joined(out)?;
     out = from_first::select_first(out);
@@ -190,6 +191,23 @@ fn point_in_time(tokens: &[TokenWithSpan]) -> Option<(&[TokenWithSpan], &[TokenW
             _ => return Some(tokens.split_at(at)),
         }
     }
+}
+
+/// `a RLIKE NULL`: the planner's parser takes NULL for a word of its own, and not for the pattern.
+fn null_patterns(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let is_pattern = is_word(&token, "null")
+            && out
+                .last()
+                .is_some_and(|last| is_word(last, "rlike") || is_word(last, "regexp"));
+        let span = token.span;
+        let parenthesis = |token| TokenWithSpan { token, span };
+        out.extend(is_pattern.then(|| parenthesis(Token::LParen)));
+        out.push(token);
+        out.extend(is_pattern.then(|| parenthesis(Token::RParen)));
+    }
+    out
 }
 
 /// Inside OVER, DISTRIBUTE BY means PARTITION BY and SORT BY means ORDER BY.

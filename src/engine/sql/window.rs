@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    NamedWindowDefinition, NamedWindowExpr, ObjectName, Query, VisitMut, VisitorMut, WindowFrame,
-    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions_mut,
+    NamedWindowDefinition, NamedWindowExpr, ObjectName, Query, Visit, VisitMut, VisitorMut,
+    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -145,6 +146,15 @@ pub(super) fn excludes(function: &Function) -> bool {
         return false;
     };
     take_exclusion(&mut spec.clone()).is_some()
+}
+
+/// Whether there is a call of a window function.
+pub(super) fn has_calls<T: Visit>(place: &T) -> bool {
+    visit_expressions(place, |expr| match expr {
+        Expr::Function(function) if function.over.is_some() => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
 /// Functions of the whole partition, which take no frame.
