@@ -3,6 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -298,9 +299,9 @@ fn slide(
         true => (held.end, frame.start),
         false => (frame.start.max(held.start), held.end),
     };
-    accumulator.retract_batch(&rows(values, fields, &[held.start..kept])?)?;
+    accumulator.retract_batch(&rows(values, fields, slice::from_ref(&(held.start..kept)))?)?;
     if added < frame.end {
-        accumulator.update_batch(&rows(values, fields, &[added..frame.end])?)?;
+        accumulator.update_batch(&rows(values, fields, slice::from_ref(&(added..frame.end)))?)?;
     }
     Ok(())
 }
