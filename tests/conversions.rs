@@ -488,7 +488,6 @@ fn each_value_of_a_column_list_goes_to_its_column() {
                 for (verb, source) in [
                     ("insert into", format!("values ({row})")),
                     ("insert into table", format!("select {row}")),
-                    ("insert overwrite table", format!("select {row}")),
                     (
                         "from (select 1 as x) s insert into table",
                         format!("select {row}"),
