@@ -30,19 +30,31 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<_> = Optimizer::new().rules.into_iter().map(guarded).collect();
     let pushes = |rule: &Arc<dyn OptimizerRule + Send + Sync>| rule.name() == "push_down_filter";
     if let Some(place) = rules.iter().position(pushes) {
-        rules.insert(place, Arc::new(ConstantsLast));
+        rules.insert(
+            place,
+            Arc::new(OwnRule {
+                name: "constants_last",
+                rewrite: constants_last,
+            }),
+        );
     }
-    rules.push(Arc::new(ColumnForWindows));
+    rules.push(Arc::new(OwnRule {
+        name: "column_for_windows",
+        rewrite: column_for_windows,
+    }));
     rules
 }
 
-/// Windows over rows of which no column is needed: the engine cannot put such rows in order.
+/// A rule of ours, for each node of a plan from below.
 #[derive(Debug)]
-struct ColumnForWindows;
+struct OwnRule {
+    name: &'static str,
+    rewrite: fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
+}
 
-impl OptimizerRule for ColumnForWindows {
+impl OptimizerRule for OwnRule {
     fn name(&self) -> &str {
-        "column_for_windows"
+        self.name
     }
 
     fn apply_order(&self) -> Option<ApplyOrder> {
@@ -58,80 +70,60 @@ impl OptimizerRule for ColumnForWindows {
         plan: LogicalPlan,
         _: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        match plan {
-            LogicalPlan::Window(window) if window.input.schema().fields().is_empty() => {
-                let names = window.schema.columns().into_iter().map(Expr::Column);
-                let input = Arc::unwrap_or_clone(window.input);
-                let plan = LogicalPlanBuilder::from(input)
-                    .project([lit(true).alias("a row")])?
-                    .window(window.window_expr)?
-                    .project(names)?
-                    .build()?;
-                Ok(Transformed::yes(plan))
-            }
-            other => Ok(Transformed::no(other)),
+        (self.rewrite)(plan)
+    }
+}
+
+/// Windows over rows of which no column is needed: the engine cannot put such rows in order.
+fn column_for_windows(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Window(window) if window.input.schema().fields().is_empty() => {
+            let names = window.schema.columns().into_iter().map(Expr::Column);
+            let input = Arc::unwrap_or_clone(window.input);
+            let plan = LogicalPlanBuilder::from(input)
+                .project([lit(true).alias("a row")])?
+                .window(window.window_expr)?
+                .project(names)?
+                .build()?;
+            Ok(Transformed::yes(plan))
         }
+        other => Ok(Transformed::no(other)),
     }
 }
 
 /// Comparisons as the rule behind understands them: to it `x = 2` and `2 = x`, `x = 0.0` and `x = -0.0` are different values.
-#[derive(Debug)]
-struct ConstantsLast;
-
-impl ConstantsLast {
-    fn turned(expr: Expr) -> Result<Transformed<Expr>> {
-        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
-            return Ok(Transformed::no(expr));
-        };
-        let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(..));
-        let (left, op, mut right, mut is_changed) = match op.swap() {
-            Some(swapped) if is_literal(&left) && !is_literal(&right) => {
-                (right, swapped, left, true)
-            }
-            _ => (left, op, right, false),
-        };
-        // What compares.
-        if op.supports_propagation() {
-            let zero = match right.as_literal() {
-                Some(ScalarValue::Float64(Some(0.0))) => Some(lit(0.0_f64)),
-                Some(ScalarValue::Float32(Some(0.0))) => Some(lit(0.0_f32)),
-                _ => None,
-            };
-            if let Some(zero) = zero.filter(|zero| *zero != *right) {
-                *right = zero;
-                is_changed = true;
-            }
+fn constants_last(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
+            plan.map_expressions(|expr| expr.transform_up(turned))
         }
-        let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
-        Ok(Transformed::new_transformed(expr, is_changed))
+        other => Ok(Transformed::no(other)),
     }
 }
 
-impl OptimizerRule for ConstantsLast {
-    fn name(&self) -> &str {
-        "constants_last"
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::BottomUp)
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        _: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        match plan {
-            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => {
-                plan.map_expressions(|expr| expr.transform_up(Self::turned))
-            }
-            other => Ok(Transformed::no(other)),
+fn turned(expr: Expr) -> Result<Transformed<Expr>> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    let (left, op, mut right, mut is_changed) = match op.swap() {
+        Some(swapped) if is_literal(&left) && !is_literal(&right) => (right, swapped, left, true),
+        _ => (left, op, right, false),
+    };
+    // What compares.
+    if op.supports_propagation() {
+        let zero = match right.as_literal() {
+            Some(ScalarValue::Float64(Some(0.0))) => Some(lit(0.0_f64)),
+            Some(ScalarValue::Float32(Some(0.0))) => Some(lit(0.0_f32)),
+            _ => None,
+        };
+        if let Some(zero) = zero.filter(|zero| *zero != *right) {
+            *right = zero;
+            is_changed = true;
         }
     }
+    let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
+    Ok(Transformed::new_transformed(expr, is_changed))
 }
 
 /// The rules without which a plan cannot be run: those that turn subqueries into joins, and what these need.

@@ -1,6 +1,5 @@
 //! CAST and TO_CHAR. Manual pages: "Type conversions", "TO_CHAR".
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -58,24 +57,10 @@ fn to_char(call: &Call) -> Result<ArrayRef> {
 }
 
 /// `cast(value, 'type')`: the explicit cast, and the implicit ones that are ours.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct CastFunction {
     casting: Casting,
     signature: Signature,
-}
-
-impl PartialEq for CastFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.casting == other.casting
-    }
-}
-
-impl Eq for CastFunction {}
-
-impl Hash for CastFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.casting.hash(state);
-    }
 }
 
 pub(super) fn cast_function(casting: Casting) -> Arc<ScalarUDF> {

@@ -1,7 +1,6 @@
 //! Aggregates over a frame without some of its rows: EXCLUDE CURRENT ROW, GROUP and TIES, which the engine has not. Manual page:
 //! "Window functions", frame_exclusion.
 
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
@@ -49,25 +48,11 @@ enum Left {
 }
 
 /// An aggregate over a frame without some of its rows.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Excluded {
     name: String,
     aggregate: Arc<AggregateUDF>,
     signature: Signature,
-}
-
-impl PartialEq for Excluded {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Excluded {}
-
-impl Hash for Excluded {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
 }
 
 impl Excluded {

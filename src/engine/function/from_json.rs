@@ -1,6 +1,5 @@
 //! FROM_JSON: a JSON text as a value of a type. Manual page: "Complex type functions", FROM_JSON.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -25,24 +24,10 @@ use crate::error::{Error, Result};
 use crate::parser::parse_type;
 
 /// `from_json(string json, string schema)`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct FromJson {
     casting: Casting,
     signature: Signature,
-}
-
-impl PartialEq for FromJson {
-    fn eq(&self, other: &Self) -> bool {
-        self.casting == other.casting
-    }
-}
-
-impl Eq for FromJson {}
-
-impl Hash for FromJson {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.casting.hash(state);
-    }
 }
 
 pub(super) fn from_json_function(casting: Casting) -> Arc<ScalarUDF> {

@@ -131,6 +131,17 @@ pub(in crate::engine) fn order_by(expr: Expr, ascending: bool) -> OrderByExpr {
     }
 }
 
+/// The name of a function as it is called, without quotes.
+pub(in crate::engine) fn name_of(function: &Function) -> String {
+    let name = function.name.to_string();
+    name.trim_matches('`').to_owned()
+}
+
+/// Has a call call another function.
+pub(in crate::engine) fn rename(function: &mut Function, name: &str) {
+    function.name = ObjectName::from(vec![Ident::new(name)]);
+}
+
 /// The plain arguments of a call; `None` where it has others, such as `*` or named ones.
 pub(in crate::engine) fn arguments(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else {

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart,
-    OrderByExpr, Spanned, Value, WindowType,
+    FunctionArgumentClause, FunctionArguments, NullTreatment, ObjectNamePart, OrderByExpr, Spanned,
+    Value, WindowType,
 };
 
 use super::Rewriting;
 use super::build::{
-    arguments, binary, boolean, call, case, in_bucket, literal_number, literal_text, null, number,
-    order_by, text,
+    arguments, binary, boolean, call, case, in_bucket, literal_number, literal_text, name_of, null,
+    number, order_by, rename, text,
 };
 use super::dialect::CAST;
 use super::lambda::rewrite_higher;
@@ -63,9 +63,6 @@ pub(super) fn rewrite_call(
     };
     let mut taken = given.clone().unwrap_or_default().into_iter();
     let mut next = || taken.next().unwrap_or_else(null);
-    let rename = |function: &mut Function, name: &str| {
-        function.name = ObjectName::from(vec![Ident::new(name)]);
-    };
     let made = match name.as_str() {
         "if" => {
             needs(3..=3)?;
@@ -621,7 +618,7 @@ fn weighted(mut function: Function, value: Expr, weight: Option<Expr>) -> Functi
         None => value,
     };
     set_arguments(&mut function, vec![value]);
-    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    rename(&mut function, "array_agg");
     function
 }
 
@@ -630,7 +627,7 @@ fn is_text_of(expr: &Expr, value: &Expr) -> bool {
     let Expr::Function(function) = expr else {
         return false;
     };
-    function.name.to_string().trim_matches('`') == CAST
+    name_of(function) == CAST
         && matches!(arguments(function).as_deref(), Some([of, to])
             if of == value && literal_text(to).is_some_and(|to| to.eq_ignore_ascii_case("string")))
 }
@@ -638,9 +635,7 @@ fn is_text_of(expr: &Expr, value: &Expr) -> bool {
 /// The items of `array(…)`.
 fn array_items(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
-        Expr::Function(array) if array.name.to_string().trim_matches('`') == "make_array" => {
-            arguments(array)
-        }
+        Expr::Function(array) if name_of(array) == "make_array" => arguments(array),
         _ => None,
     }
 }
@@ -713,7 +708,7 @@ fn ordered(
         how.push(if nulls_first { '<' } else { '>' });
         fields.extend([text(&(number + 1).to_string()), expr]);
     }
-    function.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    rename(&mut function, "array_agg");
     if let FunctionArguments::List(list) = &mut function.args {
         list.duplicate_treatment = None;
     }

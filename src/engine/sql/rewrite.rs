@@ -11,7 +11,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::build::{
-    PLAIN_MARK, arguments, binary, call, literal_text, lower, not, null, number, order_by, text,
+    PLAIN_MARK, arguments, binary, call, literal_text, lower, name_of, not, null, number, order_by,
+    text,
 };
 use super::chosen;
 use super::dialect::{CAST, DESCENDING, SORTED};
@@ -579,16 +580,7 @@ fn sort_key(expr: Expr) -> OrderByExpr {
 fn is_random(expr: &Expr) -> bool {
     const NAMES: [&str; 4] = ["rand", "uuid", "unique_id", "shuffle"];
     visit_expressions(expr, |expr| match expr {
-        Expr::Function(function)
-            if NAMES.contains(
-                &function
-                    .name
-                    .to_string()
-                    .trim_matches('`')
-                    .to_lowercase()
-                    .as_str(),
-            ) =>
-        {
+        Expr::Function(function) if NAMES.contains(&name_of(function).to_lowercase().as_str()) => {
             ControlFlow::Break(())
         }
         _ => ControlFlow::Continue(()),

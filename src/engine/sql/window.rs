@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    NamedWindowDefinition, NamedWindowExpr, ObjectName, Query, Visit, VisitMut, VisitorMut,
-    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
+    NamedWindowDefinition, NamedWindowExpr, Query, Visit, VisitMut, VisitorMut, WindowFrame,
+    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType, visit_expressions,
     visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::build::{arguments, boolean, literal_text, number, text};
+use super::build::{arguments, boolean, literal_text, name_of, number, rename, text};
 use super::tokens::{is_word, offset};
 use crate::engine::function::{DISTINCT, EXCLUDED, is_aggregate};
 use crate::error::{Error, Result};
@@ -124,7 +124,7 @@ fn frame(tokens: &[TokenWithSpan], begin: usize) -> Option<(usize, bool)> {
 /// Takes out what [`exclusions`] has put in.
 fn take_exclusion(spec: &mut WindowSpec) -> Option<String> {
     let what = match &spec.order_by.last()?.expr {
-        Expr::Function(function) if function.name.to_string().trim_matches('`') == EXCLUDES => {
+        Expr::Function(function) if name_of(function) == EXCLUDES => {
             let arguments = arguments(function)?;
             literal_text(arguments.first()?)?.to_owned()
         }
@@ -216,9 +216,8 @@ pub(super) fn leave_out(expr: &mut Expr) -> Result<()> {
 }
 
 fn call_without(function: &mut Function, what: &str) -> Result<()> {
-    let name = function.name.to_string();
-    let name = name.trim_matches('`');
-    if !is_aggregate(name) {
+    let name = name_of(function);
+    if !is_aggregate(&name) {
         return Err(Error::window(format!(
             "function {name} takes no EXCLUDE in OVER"
         )));
@@ -242,7 +241,7 @@ fn call_without(function: &mut Function, what: &str) -> Result<()> {
         list.args
             .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(added)));
     }
-    function.name = ObjectName::from(vec![Ident::new(format!("{EXCLUDED}{name}"))]);
+    rename(function, &format!("{EXCLUDED}{name}"));
     Ok(())
 }
 
